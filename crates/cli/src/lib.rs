@@ -1,0 +1,1 @@
+//! The program openstack: image and cached image commands

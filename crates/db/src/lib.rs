@@ -1,0 +1,1 @@
+//! Metadata on Glance's own schema, one transaction per state change

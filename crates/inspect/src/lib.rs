@@ -1,0 +1,1 @@
+//! Recognises disk formats in a byte stream and refuses unsafe ones

@@ -1,0 +1,1 @@
+//! The program vidimus: routes, configuration, wiring, management commands

@@ -1,0 +1,1 @@
+//! Puts, reads and deletes image data in a named store

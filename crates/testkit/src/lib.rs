@@ -1,0 +1,1 @@
+//! Starts a whole server in a test
