@@ -1,0 +1,195 @@
+"""A real Glance under uWSGI, without Keystone, with everything it writes in one folder.
+
+`python -m harness.glance --dir DIR --port 0` prints the URL and serves until its standard input closes or it is
+told to end. The suites use `Glance` directly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness.process import ServerProcess, free_port
+
+BIN = Path(sys.executable).parent
+PASTE = Path(sys.prefix) / "etc" / "glance" / "glance-api-paste.ini"
+
+
+@dataclass
+class Options:
+    """What a test may want to be different. `extra` are lines for `[DEFAULT]`."""
+
+    flavor: str = "cachemanagement"
+    backends: Sequence[str] = ()
+    processes: int = 1
+    cache: bool = True
+    cache_driver: str = "centralized_db"
+    database: Path | None = None
+    store_dir: Path | None = None
+    cache_dir: Path | None = None
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+
+class Glance:
+    """A Glance that answers, from the constructor's return until `stop`."""
+
+    name = "glance"
+
+    def __init__(self, directory: Path, port: int = 0, options: Options | None = None):
+        self.options = options or Options()
+        self.dir = directory.resolve()
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = self.dir / "glance.log"
+        self.database = self.options.database or self.dir / "glance.sqlite"
+        self.store_dir = self.options.store_dir or self.dir / "images"
+        self.cache_dir = self.options.cache_dir or self.dir / "cache"
+        self._write_config()
+        self._manage("db", "sync")
+        self._process = self._spawn()
+
+    def restart(self) -> None:
+        """Ends the server and starts it on the same folder and port."""
+        self.stop()
+        self._process = self._spawn()
+
+    def stop(self) -> None:
+        self._process.stop()
+
+    def log_tail(self) -> str:
+        return self._process.log_tail()
+
+    def __enter__(self) -> Glance:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def _env(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "OS_GLANCE_CONFIG_DIR": str(self.dir),
+            "PYTHONWARNINGS": "ignore",
+            "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
+        }
+
+    def _spawn(self) -> ServerProcess:
+        process = ServerProcess(self._uwsgi(), self.log, self._env, self.dir)
+        process.wait_until_answers(f"{self.url}/versions", timeout=120)
+        return process
+
+    def _uwsgi(self) -> list[str]:
+        return [
+            str(BIN / "uwsgi"),
+            "--http-socket", f"127.0.0.1:{self.port}",
+            "--http-chunked-input",
+            "--http-auto-chunked",
+            "--virtualenv", sys.prefix,
+            "--module", "glance.wsgi.api:application",
+            "--processes", str(self.options.processes),
+            "--threads", "8",
+            "--master",
+            "--enable-threads",
+            "--lazy-apps",
+            "--need-app",
+            "--die-on-term",
+            "--buffer-size", "65535",
+            "--so-keepalive",
+            "--worker-reload-mercy", "5",
+        ]  # fmt: skip
+
+    def _manage(self, *arguments: str) -> None:
+        argv = [str(BIN / "glance-manage"), "--config-file", str(self.dir / "glance-api.conf"), *arguments]
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=self._env, cwd=self.dir, check=False
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(argv)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+
+    def _write_config(self) -> None:
+        for folder in (self.store_dir, self.cache_dir, self.dir / "staging", self.dir / "tasks", self.dir / "lock"):
+            folder.mkdir(parents=True, exist_ok=True)
+        default = {
+            "debug": "true",
+            "use_stderr": "true",
+            "worker_self_reference_url": self.url,
+            "node_staging_uri": f"file://{self.dir / 'staging'}",
+        }
+        if self.options.cache:
+            default["image_cache_dir"] = str(self.cache_dir)
+            default["image_cache_driver"] = self.options.cache_driver
+        sections: dict[str, dict[str, str]] = {
+            "DEFAULT": default,
+            "database": {"connection": f"sqlite:///{self.database}"},
+            "oslo_concurrency": {"lock_path": str(self.dir / "lock")},
+            "oslo_policy": {"policy_file": str(self.dir / "policy.yaml")},
+            "paste_deploy": {"flavor": self.options.flavor, "config_file": str(PASTE)},
+        }
+        if self.options.backends:
+            default["enabled_backends"] = ",".join(f"{name}:file" for name in self.options.backends)
+            sections["glance_store"] = {"default_backend": self.options.backends[0]}
+            for name in self.options.backends:
+                folder = self.store_dir / name
+                folder.mkdir(exist_ok=True)
+                sections[name] = {"filesystem_store_datadir": str(folder), "store_description": f"store {name}"}
+            sections["os_glance_staging_store"] = {"filesystem_store_datadir": str(self.dir / "staging")}
+            sections["os_glance_tasks_store"] = {"filesystem_store_datadir": str(self.dir / "tasks")}
+        else:
+            sections["glance_store"] = {
+                "stores": "file,http",
+                "default_store": "file",
+                "filesystem_store_datadir": str(self.store_dir),
+            }
+        default.update(self.options.extra)
+        text = "\n".join(
+            f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in options.items())
+            for section, options in sections.items()
+        )
+        (self.dir / "glance-api.conf").write_text(text)
+        # Without Keystone a request carries no role, so the shipped rules would refuse nearly all of them.
+        (self.dir / "policy.yaml").write_text('"context_is_admin": "@"\n')
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m harness.glance", description="Run a real Glance without Keystone.")
+    parser.add_argument("--dir", type=Path, required=True, help="where everything is kept")
+    parser.add_argument("--port", type=int, default=0, help="loopback port, 0 for a free one")
+    parser.add_argument("--flavor", default="cachemanagement", help="paste pipeline ('' for the plain one)")
+    parser.add_argument("--backends", default="", help="comma-separated names of file stores; none: one store")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--no-cache", action="store_true", help="leave image_cache_dir unset")
+    parser.add_argument("--cache-driver", default="centralized_db", choices=("centralized_db", "sqlite", "xattr"))
+    parser.add_argument("--set", action="append", default=[], metavar="OPTION=VALUE", help="line for [DEFAULT]")
+    arguments = parser.parse_args()
+    options = Options(
+        flavor=arguments.flavor,
+        backends=[name for name in arguments.backends.split(",") if name],
+        processes=arguments.processes,
+        cache=not arguments.no_cache,
+        cache_driver=arguments.cache_driver,
+        extra=dict(line.split("=", 1) for line in arguments.set),
+    )
+
+    def leave(*_: object) -> None:
+        raise SystemExit(0)
+
+    signal.signal(signal.SIGTERM, leave)
+    with Glance(arguments.dir, arguments.port, options) as glance:
+        print(glance.url, flush=True)
+        try:
+            while sys.stdin.buffer.read(65536):
+                pass
+        except KeyboardInterrupt:
+            pass
+
+
+if __name__ == "__main__":
+    main()
