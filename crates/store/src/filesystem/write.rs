@@ -1,0 +1,127 @@
+//! Writes one image: batches from the stream to the blocking pool, one being written while the next fills.
+
+use std::{fs::File, io, os::unix::fs::FileExt, path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use rustix::{
+    fs::{FallocateFlags, fallocate},
+    io::Errno,
+};
+use tokio::task::{JoinHandle, spawn_blocking};
+use vidimus_types::ImageId;
+
+use super::{FilesystemStore, incoming::Incoming};
+use crate::{ByteStream, Error, Location, Result, Stored};
+
+/// How much is gathered before it is handed to the disk. Two batches exist at a time, which bounds the memory of an upload.
+const BATCH_BYTES: usize = 1024 * 1024;
+
+impl FilesystemStore {
+    pub(super) async fn write(
+        &self,
+        id: &ImageId,
+        data: ByteStream,
+        size_hint: Option<u64>,
+    ) -> Result<Stored> {
+        let (placement, image_id, is_thin) = (self.placement.clone(), *id, self.is_thin);
+        let begin = move || -> io::Result<(PathBuf, Incoming)> {
+            let datadir = placement.choose(size_hint.unwrap_or(0))?;
+            let incoming = Incoming::create(&datadir, &image_id)?;
+            if !is_thin {
+                reserve(incoming.file(), size_hint.unwrap_or(0))?;
+            }
+            Ok((datadir, incoming))
+        };
+        let (datadir, incoming) = self.join(spawn_blocking(begin), "start a file").await?;
+
+        let size_bytes = match self.write_all(incoming.file(), data).await {
+            Ok(size_bytes) => size_bytes,
+            Err(error) => {
+                // Waited for, so that the space is free when the caller learns of the failure.
+                drop(spawn_blocking(move || incoming.discard()).await);
+                return Err(error);
+            }
+        };
+
+        let target = datadir.join(id.as_str());
+        let url = format!("file://{}", target.display());
+        let (file_perm, syncs) = (self.file_perm, self.syncs);
+        // The guard travels through the blocking task and back: if this future is dropped meanwhile, it is dropped there,
+        // and takes the file along even when that has its final name already.
+        let finish = move || incoming.publish(&target, size_bytes, file_perm, syncs);
+        let published = self.join(spawn_blocking(finish), "finish the file").await?;
+        published.keep();
+        Ok(Stored {
+            location: Location::new(url),
+            size_bytes,
+        })
+    }
+
+    async fn write_all(&self, file: &Arc<File>, mut data: ByteStream) -> Result<u64> {
+        let mut at = 0;
+        let mut running: Option<JoinHandle<io::Result<()>>> = None;
+        loop {
+            let batch = next_batch(&mut data).await;
+            // Awaited on every way out, so that no write is under way when the file is removed or published.
+            if let Some(previous) = running.take() {
+                self.join(previous, "write").await?;
+            }
+            let batch = batch.map_err(Error::Source)?;
+            if batch.is_empty() {
+                return Ok(at);
+            }
+            let (file, start, is_thin) = (Arc::clone(file), at, self.is_thin);
+            at += batch.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+            running = Some(spawn_blocking(move || {
+                write_batch(&file, start, &batch, is_thin)
+            }));
+        }
+    }
+
+    async fn join<T>(&self, task: JoinHandle<io::Result<T>>, action: &'static str) -> Result<T> {
+        task.await
+            .unwrap_or_else(|stopped| Err(io::Error::other(stopped)))
+            .map_err(|cause| self.io_error(action, cause))
+    }
+}
+
+/// The next chunks, about [`BATCH_BYTES`] of them; none at the end.
+async fn next_batch(data: &mut ByteStream) -> io::Result<Vec<Bytes>> {
+    let mut batch = Vec::new();
+    let mut gathered = 0;
+    while gathered < BATCH_BYTES {
+        let Some(chunk) = data.next().await else {
+            break;
+        };
+        let chunk = chunk?;
+        gathered += chunk.len();
+        if !chunk.is_empty() {
+            batch.push(chunk);
+        }
+    }
+    Ok(batch)
+}
+
+fn write_batch(file: &File, mut at: u64, batch: &[Bytes], is_thin: bool) -> io::Result<()> {
+    for chunk in batch {
+        // A file never written there reads as zeros.
+        if !(is_thin && chunk.iter().all(|byte| *byte == 0)) {
+            file.write_all_at(chunk, at)?;
+        }
+        at += chunk.len() as u64;
+    }
+    Ok(())
+}
+
+/// Takes the announced space at once: a disk that is too small says so before the transfer, and the file lies in one piece.
+fn reserve(file: &File, size_bytes: u64) -> io::Result<()> {
+    if size_bytes == 0 {
+        return Ok(());
+    }
+    match fallocate(file, FallocateFlags::KEEP_SIZE, 0, size_bytes) {
+        Err(errno @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(errno.into()),
+        // Any other refusal means the file system cannot do it; the writes themselves will tell.
+        _ => Ok(()),
+    }
+}
