@@ -1,0 +1,50 @@
+"""The two servers as fixtures: one of each for the whole run, emptied before each test that uses it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from harness import golden  # noqa: E402
+from harness.glance import Glance  # noqa: E402
+from harness.vidimus import Vidimus  # noqa: E402
+
+Server = Glance | Vidimus
+
+
+@pytest.fixture(scope="session")
+def glance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Glance]:
+    with Glance(tmp_path_factory.mktemp("glance")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def vidimus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vidimus]:
+    with Vidimus(tmp_path_factory.mktemp("vidimus")) as server:
+        yield server
+
+
+@pytest.fixture(params=["glance", "vidimus"])
+def server(request: pytest.FixtureRequest) -> Server:
+    """Each of the two in turn: what Glance does not pass is a mistake in the test."""
+    running: Server = request.getfixturevalue(request.param)
+    golden.clean(running.url)
+    return running
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    """A failure shows the end of the log of the server it happened on."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for name in ("server", "glance", "vidimus"):
+            running = getattr(item, "funcargs", {}).get(name)
+            if isinstance(running, Glance | Vidimus):
+                report.sections.append((f"end of the log of {running.name}", running.log_tail()))
+                break
+    return report

@@ -1,0 +1,72 @@
+"""Our own server, started like the peer: one folder, one loopback port, up when it answers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.process import ServerProcess, free_port
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def find_program(name: str, variable: str) -> Path:
+    """The program named by the environment variable, or the newest build of it in the checkout."""
+    if variable in os.environ:
+        return Path(os.environ[variable]).resolve()
+    built = [ROOT / "target" / profile / name for profile in ("debug", "release")]
+    there = [path for path in built if path.is_file()]
+    if not there:
+        raise FileNotFoundError(f"no {name}: run cargo build or set {variable}")
+    return max(there, key=lambda path: path.stat().st_mtime)
+
+
+class Vidimus:
+    """A Vidimus that answers, from the constructor's return until `stop`."""
+
+    name = "vidimus"
+
+    def __init__(self, directory: Path, port: int = 0, arguments: Sequence[str] = ()):
+        self.dir = directory.resolve()
+        self.dir.mkdir(parents=True, exist_ok=True)
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = self.dir / "vidimus.log"
+        self.data_dir = self.dir / "data"
+        self.arguments = list(arguments)
+        self._process = self._spawn()
+
+    def restart(self) -> None:
+        """Ends the server and starts it on the same folder and port."""
+        self.stop()
+        self._process = self._spawn()
+
+    def stop(self) -> None:
+        self._process.stop()
+
+    def log_tail(self) -> str:
+        return self._process.log_tail()
+
+    def __enter__(self) -> Vidimus:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _spawn(self) -> ServerProcess:
+        program = find_program("vidimus", "VIDIMUS_BIN")
+        arguments = self.arguments or ["--data-dir", str(self.data_dir)]
+        argv = [str(program), "serve", "--listen", f"127.0.0.1:{self.port}", *arguments]
+        process = ServerProcess(argv, self.log, os.environ, self.dir)
+        process.wait_until_answers(f"{self.url}/versions", timeout=60)
+        return process
+
+
+def run_tool(*arguments: str) -> str:
+    """A management command of ours, which must succeed."""
+    program = find_program("vidimus", "VIDIMUS_BIN")
+    done = subprocess.run([program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{arguments}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout
