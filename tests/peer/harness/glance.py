@@ -102,6 +102,8 @@ class Glance:
             "--need-app",
             "--die-on-term",
             "--buffer-size", "65535",
+            # uWSGI closes every connection; unless it says so, clients write into one that is going away.
+            "--add-header", "Connection: close",
             "--so-keepalive",
             "--worker-reload-mercy", "5",
         ]  # fmt: skip
