@@ -1,1 +1,17 @@
-//! Who calls, and what they may do: identity and the oslo.policy rules
+//! Who calls, and what they may do.
+//!
+//! [`Context`] says who asks, [`identity`] reads it from the headers of an authenticating proxy, and [`policy`] decides by
+//! the rules of oslo.policy. What does not belong here: HTTP types (headers come through a closure), the images
+//! themselves (rules see a [`Target`] that the caller fills), and what to answer to a refusal.
+
+mod context;
+mod error;
+pub mod identity;
+pub mod policy;
+mod trusted;
+
+pub use context::{Context, Scope, new_request_id};
+pub use error::Error;
+pub use identity::{Identity, Unauthenticated};
+pub use policy::{Action, Denied, Policy, PolicyConfig, Target, Value};
+pub use trusted::{Peer, TrustedSources};
