@@ -11,6 +11,9 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from harness import golden  # noqa: E402
+from harness.api import Api  # noqa: E402
+from harness.client import Client, python_client  # noqa: E402
+from harness.disks import Disk, make_disks  # noqa: E402
 from harness.glance import Glance  # noqa: E402
 from harness.vidimus import Vidimus  # noqa: E402
 
@@ -35,6 +38,22 @@ def server(request: pytest.FixtureRequest) -> Server:
     running: Server = request.getfixturevalue(request.param)
     golden.clean(running.url)
     return running
+
+
+@pytest.fixture
+def api(server: Server) -> Api:
+    return Api(server.url)
+
+
+@pytest.fixture
+def python(server: Server, tmp_path: Path) -> Client:
+    """The Python `openstack`, unmodified."""
+    return python_client(server.url, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def disks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Disk]:
+    return make_disks(tmp_path_factory.mktemp("disks"))
 
 
 @pytest.hookimpl(wrapper=True)

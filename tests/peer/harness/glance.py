@@ -120,7 +120,7 @@ class Glance:
         for folder in (self.store_dir, self.cache_dir, self.dir / "staging", self.dir / "tasks", self.dir / "lock"):
             folder.mkdir(parents=True, exist_ok=True)
         default = {
-            "debug": "true",
+            "debug": "false",
             "use_stderr": "true",
             "worker_self_reference_url": self.url,
             "node_staging_uri": f"file://{self.dir / 'staging'}",
