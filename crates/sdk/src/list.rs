@@ -1,0 +1,196 @@
+//! Lists of images, page by page.
+
+use std::collections::VecDeque;
+
+use futures_util::{Stream, stream};
+use serde_json::Value;
+use url::form_urlencoded;
+
+use crate::{Client, Error, Image, Result, client::Call};
+
+/// Which images to list, and in what portions.
+#[derive(Debug, Clone, Default)]
+pub struct ListQuery {
+    filters: Vec<(String, String)>,
+    /// How many images the server should send at a time; its own default where `None`.
+    pub page_size: Option<u64>,
+    /// Start behind the image with this id.
+    pub marker: Option<String>,
+    /// Stop after this many images.
+    pub max_items: Option<usize>,
+    /// Ask for one page only.
+    pub single_page: bool,
+}
+
+impl ListQuery {
+    /// Adds a query parameter of the API: `name`, `status`, `visibility`, `member_status`, `owner`, `tag` (may be given
+    /// several times), `os_hidden`, `sort`, …, or a custom property.
+    pub fn filter(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.filters.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The parameters of the first page.
+    ///
+    /// Compat: like openstacksdk, a maximum without a page size is also the page size.
+    fn first_page(&self) -> Vec<(String, String)> {
+        let mut parameters = self.filters.clone();
+        let limit = self
+            .page_size
+            .or_else(|| self.max_items.and_then(|count| u64::try_from(count).ok()));
+        if let Some(limit) = limit {
+            parameters.push(("limit".to_owned(), limit.to_string()));
+        }
+        if let Some(marker) = &self.marker {
+            parameters.push(("marker".to_owned(), marker.clone()));
+        }
+        parameters
+    }
+}
+
+/// A list in progress. Each page is asked for when it is needed.
+#[derive(Debug)]
+pub struct ImagePages<'a> {
+    client: &'a Client,
+    /// The parameters of the next page; `None` after the last.
+    next: Option<Vec<(String, String)>>,
+    query: ListQuery,
+    last_marker: Option<String>,
+    delivered: usize,
+}
+
+impl<'a> ImagePages<'a> {
+    pub(crate) fn new(client: &'a Client, query: ListQuery) -> Self {
+        Self {
+            client,
+            next: Some(query.first_page()),
+            query,
+            last_marker: None,
+            delivered: 0,
+        }
+    }
+
+    /// The next page, or `None` after the last.
+    pub async fn next_page(&mut self) -> Result<Option<Vec<Image>>> {
+        let left = self
+            .query
+            .max_items
+            .map(|maximum| maximum.saturating_sub(self.delivered));
+        if left == Some(0) {
+            return Ok(None);
+        }
+        let Some(parameters) = self.next.take() else {
+            return Ok(None);
+        };
+        let call = Call::get(&["images"])
+            .query(parameters.clone())
+            .accept_json();
+        let mut body = self.client.send_for_json(call).await?;
+        let Value::Array(entries) = body["images"].take() else {
+            return Err(Error::invalid_response(
+                "images",
+                "there is no list of images",
+            ));
+        };
+        let mut images = entries
+            .into_iter()
+            .map(Image::from_json)
+            .collect::<std::result::Result<Vec<Image>, _>>()
+            .map_err(|error| Error::invalid_response("images", error))?;
+        if let (Some(last), false) = (images.last(), self.query.single_page) {
+            self.next = self.following(&parameters, body["next"].as_str(), last)?;
+        }
+        if let Some(left) = left {
+            images.truncate(left);
+        }
+        self.delivered += images.len();
+        Ok(Some(images))
+    }
+
+    /// All images that are left.
+    pub async fn collect(mut self) -> Result<Vec<Image>> {
+        let mut images = Vec::new();
+        while let Some(page) = self.next_page().await? {
+            images.extend(page);
+        }
+        Ok(images)
+    }
+
+    /// The images one by one.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Image>> + 'a {
+        let start = (self, VecDeque::new());
+        stream::try_unfold(
+            start,
+            |(mut pages, mut waiting): (Self, VecDeque<Image>)| async move {
+                loop {
+                    if let Some(image) = waiting.pop_front() {
+                        return Ok(Some((image, (pages, waiting))));
+                    }
+                    match pages.next_page().await? {
+                        Some(page) => waiting.extend(page),
+                        None => return Ok(None),
+                    }
+                }
+            },
+        )
+    }
+
+    /// The parameters of the page after the one that ended with `last`.
+    ///
+    /// The link's parameters are laid over those of the request, because Glance's links keep only the last of repeated
+    /// ones (`tag`). Compat: openstacksdk does the same, asks once more with a marker where a page size was given and
+    /// there is no link, and stops at a link that leads back.
+    fn following(
+        &mut self,
+        sent: &[(String, String)],
+        link: Option<&str>,
+        last: &Image,
+    ) -> Result<Option<Vec<(String, String)>>> {
+        let from_link: Vec<(String, String)> = match link {
+            Some(link) => {
+                let query = link.split_once('?').map_or("", |(_, query)| query);
+                form_urlencoded::parse(query.as_bytes())
+                    .into_owned()
+                    .collect()
+            }
+            None => match self
+                .query
+                .first_page()
+                .into_iter()
+                .find(|(name, _)| name == "limit")
+            {
+                Some(limit) => vec![limit, ("marker".to_owned(), last.id.to_string())],
+                None => return Ok(None),
+            },
+        };
+        let marker = from_link
+            .iter()
+            .find(|(name, _)| name == "marker")
+            .map(|(_, marker)| marker.clone());
+        let sent_marker = sent
+            .iter()
+            .find(|(name, _)| name == "marker")
+            .map(|(_, marker)| marker.clone());
+        if marker.is_some() && (marker == sent_marker || marker == self.last_marker) {
+            return Err(Error::invalid_response(
+                "images",
+                "Endless pagination loop detected, aborting",
+            ));
+        }
+        self.last_marker.clone_from(&marker);
+        let kept = sent
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "marker" | "limit"))
+            .filter(|(name, _)| {
+                let times = sent.iter().filter(|(other, _)| other == name).count();
+                times > 1 || !from_link.iter().any(|(other, _)| other == name)
+            });
+        let mut parameters: Vec<(String, String)> = kept.cloned().collect();
+        for (name, value) in from_link {
+            if !parameters.iter().any(|(kept, _)| *kept == name) {
+                parameters.push((name, value));
+            }
+        }
+        Ok(Some(parameters))
+    }
+}
