@@ -30,9 +30,6 @@ class Options:
     processes: int = 1
     cache: bool = True
     cache_driver: str = "centralized_db"
-    database: Path | None = None
-    store_dir: Path | None = None
-    cache_dir: Path | None = None
     extra: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -42,18 +39,25 @@ class Glance:
     name = "glance"
 
     def __init__(self, directory: Path, port: int = 0, options: Options | None = None):
+        self._prepare(directory, port, options)
+        self._manage("db", "sync")
+        self._process = self._spawn()
+
+    @classmethod
+    def write_config(cls, directory: Path, port: int) -> None:
+        """The folder as `Glance` would prepare it, with nothing started and no database yet."""
+        cls.__new__(cls)._prepare(directory, port, None)
+
+    def _prepare(self, directory: Path, port: int, options: Options | None) -> None:
         self.options = options or Options()
         self.dir = directory.resolve()
         self.dir.mkdir(parents=True, exist_ok=True)
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = self.dir / "glance.log"
-        self.database = self.options.database or self.dir / "glance.sqlite"
-        self.store_dir = self.options.store_dir or self.dir / "images"
-        self.cache_dir = self.options.cache_dir or self.dir / "cache"
+        self.store_dir = self.dir / "images"
+        self.cache_dir = self.dir / "cache"
         self._write_config()
-        self._manage("db", "sync")
-        self._process = self._spawn()
 
     def restart(self) -> None:
         """Ends the server and starts it on the same folder and port."""
@@ -130,7 +134,7 @@ class Glance:
             default["image_cache_driver"] = self.options.cache_driver
         sections: dict[str, dict[str, str]] = {
             "DEFAULT": default,
-            "database": {"connection": f"sqlite:///{self.database}"},
+            "database": {"connection": f"sqlite:///{self.dir / 'glance.sqlite'}"},
             "oslo_concurrency": {"lock_path": str(self.dir / "lock")},
             "oslo_policy": {"policy_file": str(self.dir / "policy.yaml")},
             "paste_deploy": {"flavor": self.options.flavor, "config_file": str(PASTE)},
