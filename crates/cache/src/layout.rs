@@ -1,0 +1,106 @@
+//! Names of files and folders; the only place that knows them.
+//!
+//! ```text
+//! <dir>/<image-id>              a complete cached image
+//! <dir>/incomplete/<image-id>   being filled; none survives a start
+//! <dir>/invalid/<image-id>      failed fills, as Glance leaves them; removed by `clean`
+//! <dir>/queue/<image-id>        empty, the image waits to be prefetched; ordered by modification time
+//! <dir>/.vidimus-index          what cannot be told from the files; can be lost without harm
+//! <dir>/.vidimus-lock           held by the process that uses the folder
+//! <dir>/*.db                    Glance's, not ours
+//! ```
+//!
+//! Compat: the first four are Glance's own layout, so either program can take over the other's folder.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
+
+use vidimus_types::ImageId;
+
+/// The paths inside one cache folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    dir: PathBuf,
+}
+
+impl Layout {
+    pub(crate) fn new(dir: PathBuf) -> Self {
+        Self { dir }
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    pub(crate) fn complete(&self, id: &ImageId) -> PathBuf {
+        self.dir.join(id.as_str())
+    }
+
+    pub(crate) fn incomplete_dir(&self) -> PathBuf {
+        self.dir.join("incomplete")
+    }
+
+    pub(crate) fn incomplete(&self, id: &ImageId) -> PathBuf {
+        self.incomplete_dir().join(id.as_str())
+    }
+
+    pub(crate) fn invalid_dir(&self) -> PathBuf {
+        self.dir.join("invalid")
+    }
+
+    pub(crate) fn queue_dir(&self) -> PathBuf {
+        self.dir.join("queue")
+    }
+
+    pub(crate) fn queued(&self, id: &ImageId) -> PathBuf {
+        self.queue_dir().join(id.as_str())
+    }
+
+    pub(crate) fn index(&self) -> PathBuf {
+        self.dir.join(".vidimus-index")
+    }
+
+    pub(crate) fn new_index(&self) -> PathBuf {
+        self.dir.join(".vidimus-index.new")
+    }
+
+    pub(crate) fn lock(&self) -> PathBuf {
+        self.dir.join(".vidimus-lock")
+    }
+
+    /// Whether `name`, found in the cache folder, belongs there without being a cached image.
+    pub(crate) fn is_known_name(name: &str) -> bool {
+        // Compat: Glance's walks pass over `*.db`, where its sqlite driver keeps its own index.
+        matches!(
+            name,
+            "incomplete"
+                | "invalid"
+                | "queue"
+                | ".vidimus-index"
+                | ".vidimus-index.new"
+                | ".vidimus-lock"
+        ) || name.ends_with(".db")
+            || name.ends_with(".db-journal")
+    }
+}
+
+/// Makes renames into, and removals from, the folder outlive a power loss.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    fs_err::File::open(folder)?.sync_all()
+}
+
+/// Removes a file; that there was none is as good.
+pub(crate) fn remove_file(path: &Path) -> io::Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Opens a file for reading only.
+pub(crate) fn open_file(path: &Path) -> io::Result<File> {
+    fs_err::File::open(path).map(fs_err::File::into_file)
+}

@@ -1,0 +1,196 @@
+//! What the bytes of an image must be, and what is known of a file's bytes.
+
+use std::fmt;
+
+use vidimus_digest::{Algorithm, DigestError, Hasher};
+
+/// What is known of an image's data before any of it is read. Comes from the image's record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// The image's `size`.
+    pub size_bytes: u64,
+    /// The image's `checksum`, in hexadecimal.
+    pub md5: Option<String>,
+    /// The image's `os_hash_algo`, by hashlib's name, and `os_hash_value`, in hexadecimal.
+    pub hash: Option<(String, String)>,
+}
+
+/// The hashes of an image that this machine can compute.
+#[derive(Debug, Clone)]
+pub(crate) struct Checks {
+    pub(crate) size_bytes: u64,
+    wanted: Vec<(Algorithm, String)>,
+}
+
+impl Checks {
+    /// `None` when the image has hashes but this machine can compute none of them.
+    pub(crate) fn new(expected: &Expected) -> Option<Self> {
+        let hash = expected.hash.as_ref();
+        // The stronger one first: it alone decides where one is enough.
+        let named = hash
+            .map(|(name, value)| (name.as_str(), value))
+            .into_iter()
+            .chain(expected.md5.as_ref().map(|value| ("md5", value)));
+        let wanted: Vec<_> = named
+            .clone()
+            .filter_map(|(name, value)| {
+                let algorithm = Algorithm::find(name)?;
+                // A machine in FIPS mode knows the name and refuses the work.
+                Hasher::new(algorithm).ok()?;
+                Some((algorithm, value.to_ascii_lowercase()))
+            })
+            .collect();
+        if wanted.is_empty() && named.count() > 0 {
+            return None;
+        }
+        Some(Self {
+            size_bytes: expected.size_bytes,
+            wanted,
+        })
+    }
+
+    /// Whether there is a hash to check a file against that was not filled by us.
+    pub(crate) fn has_hash(&self) -> bool {
+        !self.wanted.is_empty()
+    }
+
+    /// A running hash per wanted hash.
+    pub(crate) fn all_hashers(&self) -> Result<Vec<Hasher>, DigestError> {
+        let algorithms = self.wanted.iter().map(|(algorithm, _)| *algorithm);
+        algorithms.map(Hasher::new).collect()
+    }
+
+    /// The running hash of the strongest wanted hash, for files whose bytes were whole once.
+    pub(crate) fn one_hasher(&self) -> Result<Option<Hasher>, DigestError> {
+        let first = self.wanted.first();
+        first
+            .map(|(algorithm, _)| Hasher::new(*algorithm))
+            .transpose()
+    }
+
+    /// Compares what [`Self::all_hashers`] or [`Self::one_hasher`] found, in their order.
+    pub(crate) fn compare(&self, found: Vec<String>) -> Result<Proof, WrongHash> {
+        let mut digests = Vec::with_capacity(found.len());
+        for ((algorithm, expected), found) in self.wanted.iter().zip(found) {
+            if *expected != found {
+                return Err(WrongHash {
+                    algorithm: algorithm.name(),
+                    expected: expected.clone(),
+                    found,
+                });
+            }
+            digests.push((algorithm.name().to_owned(), found));
+        }
+        Ok(Proof { digests })
+    }
+}
+
+/// The hash of the bytes is another than the image's.
+#[derive(Debug)]
+pub(crate) struct WrongHash {
+    pub(crate) algorithm: &'static str,
+    pub(crate) expected: String,
+    pub(crate) found: String,
+}
+
+/// The hashes a file was verified against.
+///
+/// Empty for an image that has none: then all that is known is that we wrote the file ourselves, to its end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Proof {
+    digests: Vec<(String, String)>,
+}
+
+impl Proof {
+    /// Whether this is what `checks` asks for, so that the file needs no reading.
+    pub(crate) fn covers(&self, checks: &Checks) -> bool {
+        let known = |algorithm: &Algorithm| {
+            let mut digests = self.digests.iter();
+            digests.find(|(name, _)| name == algorithm.name())
+        };
+        let is_strongest_known = checks
+            .wanted
+            .first()
+            .is_none_or(|(algorithm, _)| known(algorithm).is_some());
+        let agrees = |(algorithm, value): &(Algorithm, String)| {
+            known(algorithm).is_none_or(|(_, found)| found == value)
+        };
+        is_strongest_known && checks.wanted.iter().all(agrees)
+    }
+}
+
+/// As `sha512:12ab…,md5:34cd…`, or `-` for none.
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.digests.is_empty() {
+            return f.write_str("-");
+        }
+        for (at, (name, value)) in self.digests.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(f, "{comma}{name}:{value}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Proof {
+    /// Reads what `Display` wrote.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        if text == "-" {
+            return Some(Self::default());
+        }
+        let digest = |part: &str| {
+            let (name, value) = part.split_once(':')?;
+            let is_hex = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_hexdigit());
+            (Algorithm::find(name).is_some() && is_hex).then(|| (name.to_owned(), value.to_owned()))
+        };
+        let digests = text.split(',').map(digest).collect::<Option<Vec<_>>>()?;
+        Some(Self { digests })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expected(md5: Option<&str>, hash: Option<(&str, &str)>) -> Expected {
+        Expected {
+            size_bytes: 3,
+            md5: md5.map(str::to_owned),
+            hash: hash.map(|(name, value)| (name.to_owned(), value.to_owned())),
+        }
+    }
+
+    fn proof(text: &str) -> Proof {
+        Proof::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_proof_reads_back_what_it_wrote() {
+        for text in ["-", "md5:00ff", "sha512:ab12,md5:00ff"] {
+            assert_eq!(proof(text).to_string(), text);
+        }
+        for bad in ["", "md5", "md5:", "md5:xy", "rot13:00", "md5:00,"] {
+            assert!(Proof::parse(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_strongest_hash_must_be_known_and_none_may_differ() {
+        let both = Checks::new(&expected(Some("AA"), Some(("sha256", "BB")))).unwrap();
+        assert!(proof("sha256:bb,md5:aa").covers(&both));
+        assert!(proof("sha256:bb").covers(&both));
+        assert!(!proof("md5:aa").covers(&both), "only the weaker is known");
+        assert!(!proof("sha256:bb,md5:cc").covers(&both));
+        assert!(!proof("-").covers(&both));
+        let none = Checks::new(&expected(None, None)).unwrap();
+        assert!(proof("-").covers(&none) && proof("md5:aa").covers(&none));
+    }
+
+    #[test]
+    fn hashes_nobody_can_compute_are_not_taken_for_none() {
+        assert!(Checks::new(&expected(None, Some(("rot13", "aa")))).is_none());
+        let md5 = Checks::new(&expected(Some("aa"), Some(("rot13", "aa")))).unwrap();
+        assert!(proof("md5:aa").covers(&md5), "the other hash is enough");
+    }
+}
