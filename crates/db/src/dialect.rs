@@ -1,0 +1,223 @@
+//! What differs between database products, and nothing else: how values are stored, how transactions start, how tables
+//! are spelled, what error codes mean.
+//!
+//! Only SQLite is here. A further product is a variant of [`Dialect`]; the compiler then points at everything to decide.
+
+use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
+use sea_orm::{
+    ConnAcquireErr, DbBackend, DbErr, QueryResult, RuntimeErr, SqliteTransactionMode, Statement,
+    TransactionOptions, Value,
+    sea_query::{Cond, Condition, Expr, ExprTrait, Func},
+    sqlx,
+};
+
+use crate::schema::tables::{Column, Kind, Table};
+
+/// A database product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Sqlite,
+}
+
+/// Failures that deserve a name of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trouble {
+    Busy,
+    Full,
+}
+
+/// The present, as exactly as the database can hold it.
+pub(crate) fn now() -> DateTime<Utc> {
+    Utc::now().trunc_subsecs(6)
+}
+
+// Compat: SQLAlchemy writes SQLite times as text with always six digits, and compares and sorts them as text. The
+// driver would write as many digits as are needed.
+const SQLITE_TIME: &str = "%Y-%m-%d %H:%M:%S%.6f";
+
+impl Dialect {
+    pub(crate) fn backend(self) -> DbBackend {
+        match self {
+            Self::Sqlite => DbBackend::Sqlite,
+        }
+    }
+
+    /// A point in time as a value to bind.
+    pub(crate) fn time(self, time: DateTime<Utc>) -> Value {
+        match self {
+            Self::Sqlite => time.format(SQLITE_TIME).to_string().into(),
+        }
+    }
+
+    /// A point in time as it stands in a row; `Err(())` if it is none.
+    pub(crate) fn read_time(
+        self,
+        row: &QueryResult,
+        column: &str,
+    ) -> Result<Option<DateTime<Utc>>, Unreadable> {
+        match self {
+            Self::Sqlite => {
+                let text: Option<String> = row.try_get("", column).map_err(|_| Unreadable)?;
+                // `%.f` also takes a row without a fraction, which hand-made rows may lack.
+                text.map(|text| NaiveDateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f"))
+                    .transpose()
+                    .map(|time| time.map(|time| time.and_utc()))
+                    .map_err(|_| Unreadable)
+            }
+        }
+    }
+
+    /// How a transaction starts that only reads, and reads several times from one state.
+    pub(crate) fn read_options(self) -> TransactionOptions {
+        match self {
+            Self::Sqlite => TransactionOptions::default(),
+        }
+    }
+
+    /// How a transaction starts that writes.
+    pub(crate) fn write_options(self) -> TransactionOptions {
+        match self {
+            // A transaction that reads first and writes later cannot wait for another process's write in between:
+            // SQLite refuses at once, whatever the busy timeout. Immediate transactions wait at their start.
+            Self::Sqlite => TransactionOptions {
+                sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+                ..TransactionOptions::default()
+            },
+        }
+    }
+
+    /// A boolean column that is false, where that is so in nearly all rows.
+    pub(crate) fn is_false(self, column: (&'static str, &'static str)) -> Condition {
+        match self {
+            // Every such column has an index, and SQLite, which keeps no statistics by itself, takes it for a good one:
+            // it would read and sort all images for each page. It uses no index for an expression.
+            Self::Sqlite => {
+                Cond::all().add(Func::coalesce([Expr::col(column), true.into()]).eq(false))
+            }
+        }
+    }
+
+    /// A query with a row in it if the table exists.
+    pub(crate) fn find_table(self, table: &str) -> Statement {
+        match self {
+            Self::Sqlite => Statement::from_sql_and_values(
+                DbBackend::Sqlite,
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name = ?",
+                [table.into()],
+            ),
+        }
+    }
+
+    /// The statements that make a table and its indexes.
+    pub(crate) fn create_table(self, table: &Table) -> Vec<String> {
+        let mut parts: Vec<String> = table
+            .columns
+            .iter()
+            .map(|column| self.spell_column(column))
+            .collect();
+        let constraint = match table.primary_key_name {
+            Some(name) => format!("CONSTRAINT {name} "),
+            None => String::new(),
+        };
+        parts.push(format!(
+            "{constraint}PRIMARY KEY ({})",
+            table.primary_key.join(", ")
+        ));
+        for (column, table, key) in table.foreign_keys {
+            parts.push(format!("FOREIGN KEY({column}) REFERENCES {table} ({key})"));
+        }
+        for (name, columns) in table.uniques {
+            parts.push(format!("CONSTRAINT {name} UNIQUE ({})", columns.join(", ")));
+        }
+        for column in table.checked_booleans() {
+            parts.push(format!("CHECK ({} IN (0, 1))", column.name));
+        }
+        let mut statements = vec![format!(
+            "CREATE TABLE {} ({})",
+            table.name,
+            parts.join(", ")
+        )];
+        for (name, columns) in table.indexes {
+            statements.push(format!(
+                "CREATE INDEX {name} ON {} ({})",
+                table.name,
+                columns.join(", ")
+            ));
+        }
+        statements
+    }
+
+    fn spell_column(self, column: &Column) -> String {
+        let mut text = format!("{} {}", column.name, self.spell_kind(column.kind));
+        if let Some(default) = column.default {
+            text.push_str(" DEFAULT ");
+            text.push_str(default);
+        }
+        if !column.nullable {
+            text.push_str(" NOT NULL");
+        }
+        text
+    }
+
+    fn spell_kind(self, kind: Kind) -> String {
+        match (self, kind) {
+            (Self::Sqlite, Kind::Varchar(length)) => format!("VARCHAR({length})"),
+            (Self::Sqlite, Kind::Text) => "TEXT".to_owned(),
+            (Self::Sqlite, Kind::Integer | Kind::WideInteger) => "INTEGER".to_owned(),
+            (Self::Sqlite, Kind::BigInteger) => "BIGINT".to_owned(),
+            (Self::Sqlite, Kind::Timestamp) => "DATETIME".to_owned(),
+            (Self::Sqlite, Kind::Boolean) => "BOOLEAN".to_owned(),
+            (Self::Sqlite, Kind::Visibility) => "VARCHAR(9)".to_owned(),
+        }
+    }
+}
+
+/// The value in a row is not what its column is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unreadable;
+
+/// What a failure means, if it is one of those that callers can act on.
+pub(crate) fn trouble(error: &DbErr) -> Option<Trouble> {
+    // Waiting for the one writer for longer than the pool waits is as busy as a locked file.
+    if matches!(error, DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) {
+        return Some(Trouble::Busy);
+    }
+    let (DbErr::Conn(RuntimeErr::SqlxError(cause))
+    | DbErr::Exec(RuntimeErr::SqlxError(cause))
+    | DbErr::Query(RuntimeErr::SqlxError(cause))) = error
+    else {
+        return None;
+    };
+    let sqlx::Error::Database(cause) = cause.as_ref() else {
+        return None;
+    };
+    // SQLite's result code is the low byte of the extended one.
+    match cause.code()?.parse::<u32>().ok()? & 0xff {
+        5 | 6 => Some(Trouble::Busy),
+        13 => Some(Trouble::Full),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_six_digits_whatever_they_hold() {
+        for (micros, text) in [
+            (0, "1970-01-01 00:00:00.000000"),
+            (1_500_000, "1970-01-01 00:00:01.500000"),
+            (1_790_000_000_000_001, "2026-09-21 14:13:20.000001"),
+        ] {
+            let time = DateTime::from_timestamp_micros(micros).unwrap();
+            assert_eq!(Dialect::Sqlite.time(time), Value::from(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn now_survives_being_stored() {
+        let time = now();
+        assert_eq!(time.timestamp_subsec_nanos() % 1000, 0);
+    }
+}

@@ -1,0 +1,396 @@
+//! Images: one transaction for each change, and each change only from the status the caller expects.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbErr, SqlErr, Value,
+    sea_query::{Cond, Condition, Expr, ExprTrait, Query, UpdateStatement},
+};
+use serde_json::Map;
+use vidimus_types::{ImageId, ImageStatus, Visibility};
+
+use crate::{
+    Db, Error, Result,
+    dialect::now,
+    locations, properties,
+    record::{self, ImageRecord, LocationRecord},
+    scope::Scope,
+    tags,
+};
+
+/// The images of a [`Db`].
+#[derive(Debug, Clone, Copy)]
+pub struct Images<'a> {
+    pub(crate) db: &'a Db,
+}
+
+/// An image to be registered. It starts as queued, without data.
+#[derive(Debug, Clone)]
+pub struct NewImage {
+    /// The id.
+    pub id: ImageId,
+    /// What its owner calls it.
+    pub name: Option<String>,
+    /// Format of the disk inside.
+    pub disk_format: Option<String>,
+    /// Format of what the disk is wrapped in.
+    pub container_format: Option<String>,
+    /// Who can see it.
+    pub visibility: Visibility,
+    /// The project it belongs to.
+    pub owner: Option<String>,
+    /// GiB of disk needed to boot it.
+    pub min_disk: u32,
+    /// MiB of memory needed to boot it.
+    pub min_ram: u32,
+    /// Whether deleting is forbidden.
+    pub protected: bool,
+    /// Whether default lists leave it out.
+    pub os_hidden: bool,
+    /// Custom properties, each name once.
+    pub properties: Vec<(String, String)>,
+    /// Tags; repeated ones count once.
+    pub tags: Vec<String>,
+}
+
+impl NewImage {
+    /// An image with nothing said about it.
+    pub fn new(id: ImageId, owner: Option<String>) -> Self {
+        Self {
+            id,
+            name: None,
+            disk_format: None,
+            container_format: None,
+            visibility: Visibility::Shared,
+            owner,
+            min_disk: 0,
+            min_ram: 0,
+            protected: false,
+            os_hidden: false,
+            properties: Vec::new(),
+            tags: Vec::new(),
+        }
+    }
+}
+
+/// What an owner can change about an image; `None` leaves a column alone, `Some(None)` empties it.
+///
+/// Properties are said one by one, so that two callers who change different ones do not undo each other's work.
+#[derive(Debug, Clone, Default)]
+pub struct ImageChanges {
+    /// What its owner calls it.
+    pub name: Option<Option<String>>,
+    /// Format of the disk inside.
+    pub disk_format: Option<Option<String>>,
+    /// Format of what the disk is wrapped in.
+    pub container_format: Option<Option<String>>,
+    /// Who can see it.
+    pub visibility: Option<Visibility>,
+    /// The project it belongs to.
+    pub owner: Option<Option<String>>,
+    /// GiB of disk needed to boot it.
+    pub min_disk: Option<u32>,
+    /// MiB of memory needed to boot it.
+    pub min_ram: Option<u32>,
+    /// Whether deleting is forbidden.
+    pub protected: Option<bool>,
+    /// Whether default lists leave it out.
+    pub os_hidden: Option<bool>,
+    /// Properties to be added or given another value, each name once.
+    pub set_properties: Vec<(String, String)>,
+    /// Properties to be taken away; those that are not there do not matter.
+    pub remove_properties: Vec<String>,
+    /// The tags it has from now on.
+    pub tags: Option<Vec<String>>,
+}
+
+/// What an upload found out, and where it put the data.
+#[derive(Debug, Clone)]
+pub struct UploadFacts {
+    /// Bytes counted.
+    pub size: u64,
+    /// MD5, in hexadecimal.
+    pub checksum: String,
+    /// Name of the hash.
+    pub os_hash_algo: String,
+    /// The hash, in hexadecimal.
+    pub os_hash_value: String,
+    /// Bytes of the disk once unpacked, where that is known.
+    pub virtual_size: Option<u64>,
+    /// Address in the store.
+    pub url: String,
+    /// What the store wants to know; `store` names it.
+    pub metadata: Map<String, serde_json::Value>,
+}
+
+impl<'a> Images<'a> {
+    pub(crate) fn new(db: &'a Db) -> Self {
+        Self { db }
+    }
+
+    /// The image, if it is there and the scope reaches it; else [`Error::NotFound`].
+    pub async fn get(&self, scope: &Scope, id: &ImageId) -> Result<ImageRecord> {
+        let tx = self.db.read().await?;
+        let found = self.find(&tx, alive(id).add(scope.readable())).await?;
+        tx.commit().await?;
+        found.into_iter().next().ok_or(Error::NotFound(*id))
+    }
+
+    /// All images in one of these statuses, whoever they belong to, oldest first. For workers that tidy up.
+    pub async fn in_status(&self, statuses: &[ImageStatus]) -> Result<Vec<ImageRecord>> {
+        let words = statuses.iter().map(|status| status.as_str());
+        let condition = Cond::all()
+            .add(Expr::col(("images", "status")).is_in(words))
+            .add(Expr::col(("images", "deleted")).eq(false));
+        let tx = self.db.read().await?;
+        let found = self.find(&tx, condition).await?;
+        tx.commit().await?;
+        Ok(found)
+    }
+
+    /// Registers an image. [`Error::Duplicate`] if there is, or ever was, one of the same id.
+    pub async fn create(&self, new: &NewImage) -> Result<ImageRecord> {
+        let now = now();
+        let time = self.db.dialect().time(now);
+        let columns: [(&str, Value); 14] = [
+            ("id", new.id.as_str().into()),
+            ("name", new.name.clone().into()),
+            ("disk_format", new.disk_format.clone().into()),
+            ("container_format", new.container_format.clone().into()),
+            ("status", ImageStatus::Queued.as_str().into()),
+            ("visibility", new.visibility.as_str().into()),
+            ("owner", new.owner.clone().into()),
+            ("min_disk", i64::from(new.min_disk).into()),
+            ("min_ram", i64::from(new.min_ram).into()),
+            ("protected", new.protected.into()),
+            ("os_hidden", new.os_hidden.into()),
+            ("created_at", time.clone()),
+            ("updated_at", time),
+            ("deleted", false.into()),
+        ];
+        let insert = Query::insert()
+            .into_table("images")
+            .columns(columns.iter().map(|(name, _)| *name))
+            .values_panic(columns.map(|(_, value)| value.into()))
+            .to_owned();
+        let tx = self.db.write().await?;
+        tx.execute(&insert).await.map_err(|error| {
+            if is_duplicate(&error) {
+                Error::Duplicate(new.id)
+            } else {
+                error.into()
+            }
+        })?;
+        let dialect = self.db.dialect();
+        properties::set(&tx, dialect, &new.id, &new.properties, now).await?;
+        tags::replace(&tx, dialect, &new.id, &new.tags, now).await?;
+        self.reread_and_commit(tx, &new.id).await
+    }
+
+    /// Changes what the owner can change, whole or not at all.
+    ///
+    /// [`Error::StatusConflict`] if the image is no longer in the status the caller decided upon, for what may be changed
+    /// depends on it.
+    pub async fn update(
+        &self,
+        id: &ImageId,
+        from: ImageStatus,
+        changes: &ImageChanges,
+    ) -> Result<ImageRecord> {
+        let now = now();
+        let dialect = self.db.dialect();
+        let tx = self.db.write().await?;
+        let mut update = self.change(id, from, now);
+        update.values(changes.columns().map(|(name, value)| (name, value.into())));
+        self.execute_change(&tx, id, from, update).await?;
+        properties::set(&tx, dialect, id, &changes.set_properties, now).await?;
+        properties::remove(&tx, dialect, id, &changes.remove_properties, now).await?;
+        if let Some(tags) = &changes.tags {
+            tags::replace(&tx, dialect, id, tags, now).await?;
+        }
+        self.reread_and_commit(tx, id).await
+    }
+
+    /// Moves an image from one status to another; `false` if it is not in the first any more, or gone.
+    ///
+    /// Of many callers that try the same move, one is told `true`. An image that becomes queued forgets its sizes. For
+    /// becoming active after an upload there is [`commit_upload`](Self::commit_upload), for going away
+    /// [`delete`](Self::delete).
+    pub async fn transition(
+        &self,
+        id: &ImageId,
+        from: ImageStatus,
+        to: ImageStatus,
+    ) -> Result<bool> {
+        let tx = self.db.write().await?;
+        let mut update = self.change(id, from, now());
+        update.value("status", to.as_str());
+        if to == ImageStatus::Queued {
+            update.values(null_columns(&["size", "virtual_size"]));
+        }
+        let changed = tx.execute(&update).await?.rows_affected();
+        tx.commit().await?;
+        Ok(changed > 0)
+    }
+
+    /// Makes an image active whose data has arrived: what is known about it, where it lies and the status, all at once.
+    ///
+    /// [`Error::NotFound`] or [`Error::StatusConflict`] mean that somebody deleted the image meanwhile. The data then
+    /// belongs to nobody and is the caller's to remove.
+    pub async fn commit_upload(&self, id: &ImageId, facts: &UploadFacts) -> Result<ImageRecord> {
+        let now = now();
+        let from = ImageStatus::Saving;
+        let virtual_size = facts.virtual_size.map(record::stored_bytes);
+        let tx = self.db.write().await?;
+        let mut update = self.change(id, from, now);
+        update
+            .value("status", ImageStatus::Active.as_str())
+            .value("size", record::stored_bytes(facts.size))
+            .value("checksum", facts.checksum.as_str())
+            .value("os_hash_algo", facts.os_hash_algo.as_str())
+            .value("os_hash_value", facts.os_hash_value.as_str())
+            .value("virtual_size", virtual_size);
+        self.execute_change(&tx, id, from, update).await?;
+        let dialect = self.db.dialect();
+        locations::insert(&tx, dialect, id, &facts.url, &facts.metadata, now).await?;
+        self.reread_and_commit(tx, id).await
+    }
+
+    /// Puts an image back to queued after an upload that failed, with nothing left of it; `false` if it is not in
+    /// `from` any more, or gone.
+    pub async fn restore_queued(&self, id: &ImageId, from: ImageStatus) -> Result<bool> {
+        let tx = self.db.write().await?;
+        let mut update = self.change(id, from, now());
+        update
+            .value("status", ImageStatus::Queued.as_str())
+            .values(null_columns(&[
+                "size",
+                "virtual_size",
+                "checksum",
+                "os_hash_algo",
+                "os_hash_value",
+            ]));
+        let changed = tx.execute(&update).await?.rows_affected();
+        tx.commit().await?;
+        Ok(changed > 0)
+    }
+
+    /// Hides an image for good and returns where its data lies, to be removed by the caller.
+    ///
+    /// Until [`Locations::finish_delete`](crate::Locations::finish_delete) the locations stay on record as pending, so
+    /// that a crash before the data is gone leaves a trace. The row stays too, and with it the id taken.
+    pub async fn delete(&self, id: &ImageId, from: ImageStatus) -> Result<Vec<LocationRecord>> {
+        let now = now();
+        let dialect = self.db.dialect();
+        let tx = self.db.write().await?;
+        let mut update = self.change(id, from, now);
+        update
+            .value("status", ImageStatus::Deleted.as_str())
+            .value("deleted", true)
+            .value("deleted_at", dialect.time(now));
+        self.execute_change(&tx, id, from, update).await?;
+        let pending = locations::await_removal(&tx, dialect, id, now).await?;
+        for table in ["image_properties", "image_tags", "image_members"] {
+            let bury = Query::update()
+                .table(table)
+                .value("deleted", true)
+                .value("deleted_at", dialect.time(now))
+                .and_where(Expr::col("image_id").eq(id.as_str()))
+                .and_where(Expr::col("deleted").eq(false))
+                .to_owned();
+            tx.execute(&bury).await?;
+        }
+        tx.commit().await?;
+        Ok(pending)
+    }
+
+    async fn find(
+        &self,
+        tx: &DatabaseTransaction,
+        condition: Condition,
+    ) -> Result<Vec<ImageRecord>> {
+        let select = record::select_images()
+            .cond_where(condition)
+            .order_by(("images", "created_at"), sea_orm::Order::Asc)
+            .to_owned();
+        record::images(tx, self.db.dialect(), &select).await
+    }
+
+    /// The beginning of every change: it hits only an image in the expected status, and is seen in `updated_at`.
+    fn change(&self, id: &ImageId, from: ImageStatus, now: DateTime<Utc>) -> UpdateStatement {
+        Query::update()
+            .table("images")
+            .value("updated_at", self.db.dialect().time(now))
+            .and_where(Expr::col(("images", "status")).eq(from.as_str()))
+            .cond_where(alive(id))
+            .to_owned()
+    }
+
+    async fn execute_change(
+        &self,
+        tx: &DatabaseTransaction,
+        id: &ImageId,
+        expected: ImageStatus,
+        update: UpdateStatement,
+    ) -> Result<()> {
+        if tx.execute(&update).await?.rows_affected() > 0 {
+            return Ok(());
+        }
+        match self.find(tx, alive(id)).await?.pop() {
+            Some(image) => Err(Error::StatusConflict {
+                image: *id,
+                expected,
+                found: image.status,
+            }),
+            None => Err(Error::NotFound(*id)),
+        }
+    }
+
+    async fn reread_and_commit(
+        &self,
+        tx: DatabaseTransaction,
+        id: &ImageId,
+    ) -> Result<ImageRecord> {
+        let image = self.find(&tx, alive(id)).await?.pop();
+        tx.commit().await?;
+        image.ok_or(Error::NotFound(*id))
+    }
+}
+
+impl ImageChanges {
+    fn columns(&self) -> impl Iterator<Item = (&'static str, Value)> {
+        [
+            ("name", self.name.clone().map(Value::from)),
+            ("disk_format", self.disk_format.clone().map(Value::from)),
+            (
+                "container_format",
+                self.container_format.clone().map(Value::from),
+            ),
+            (
+                "visibility",
+                self.visibility.map(|visibility| visibility.as_str().into()),
+            ),
+            ("owner", self.owner.clone().map(Value::from)),
+            ("min_disk", self.min_disk.map(|gib| i64::from(gib).into())),
+            ("min_ram", self.min_ram.map(|mib| i64::from(mib).into())),
+            ("protected", self.protected.map(Value::from)),
+            ("os_hidden", self.os_hidden.map(Value::from)),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+    }
+}
+
+/// The image, unless it is deleted.
+pub(crate) fn alive(id: &ImageId) -> Condition {
+    Cond::all()
+        .add(Expr::col(("images", "id")).eq(id.as_str()))
+        .add(Expr::col(("images", "deleted")).eq(false))
+}
+
+fn null_columns(names: &'static [&'static str]) -> impl Iterator<Item = (&'static str, Expr)> {
+    names.iter().map(|name| (*name, Expr::null()))
+}
+
+pub(crate) fn is_duplicate(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
