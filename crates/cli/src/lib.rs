@@ -1,1 +1,3 @@
-//! The program openstack: image and cached image commands
+//! The program `openstack`: image and cached image commands.
+
+pub mod output;

@@ -1,0 +1,3 @@
+//! What a user of the program `openstack` sees.
+
+mod output_corpus;
