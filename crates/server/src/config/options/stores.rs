@@ -1,0 +1,62 @@
+//! Which stores there are, and what each of them needs.
+
+use crate::config::{
+    kind::Kind,
+    option::{Opt, options},
+};
+
+options! {
+    ENABLED_BACKENDS: Vec<(String, String)> = Opt::new("DEFAULT", "enabled_backends", Kind::Dict)
+        .help("The stores, as `name:type,name:type`. Each has a section of its name. When unset there is one unnamed store of \
+               each type in `[glance_store] stores`.");
+    DEFAULT_BACKEND: Option<String> = Opt::new("glance_store", "default_backend", Kind::Str)
+        .help("The store for images when the client names none. Needed with `enabled_backends`.");
+    STORES: Vec<String> = Opt::new("glance_store", "stores", Kind::LIST)
+        .default("file,http")
+        .help("The types of stores, where `enabled_backends` is unset.");
+    DEFAULT_STORE: String = Opt::new("glance_store", "default_store", Kind::Choice(&[
+            "file", "filesystem", "http", "https", "swift", "swift+http", "swift+https", "swift+config", "rbd", "cinder",
+            "vsphere", "s3",
+        ]))
+        .default("file")
+        .help("The type of store for new images, where `enabled_backends` is unset.");
+}
+
+/// Options of every named store, in its own section.
+pub(in crate::config) mod each {
+    use super::{Kind, Opt, options};
+
+    options! {
+        STORE_DESCRIPTION: Option<String> = Opt::new("<store>", "store_description", Kind::Str)
+            .help("What users are told about the store.");
+        WEIGHT: i64 = Opt::new("<store>", "weight", Kind::INT)
+            .default("0")
+            .help("Where an image is in several stores, the one with the highest weight is read first.");
+    }
+}
+
+/// Options of stores of type `file`: in the section of the store, in `[backend_defaults]` for all of them, or in
+/// `[glance_store]` where stores have no names.
+pub(in crate::config) mod file {
+    use std::path::PathBuf;
+
+    use super::{Kind, Opt, options};
+
+    options! {
+        DATADIR: Option<PathBuf> = Opt::new("file", "filesystem_store_datadir", Kind::Str)
+            .default("/var/lib/glance/images")
+            .help("Folder of the image files.");
+        DATADIRS: Vec<String> = Opt::new("file", "filesystem_store_datadirs", Kind::MultiStr)
+            .help("Several folders instead of one, each `path` or `path:priority`. New images go to the highest priority with \
+                   room, and there to the folder with the most free space.");
+        FILE_PERM: i64 = Opt::new("file", "filesystem_store_file_perm", Kind::INT)
+            .default("0")
+            .help("Mode of the image files in octal digits, such as 640. Zero or less: as the umask has it.");
+        CHUNK_SIZE: u64 = Opt::new("file", "filesystem_store_chunk_size", Kind::at_least(1))
+            .default("65536")
+            .help("Shown to administrators in `GET /v2/info/stores/detail`; reads and writes choose their own size.");
+        THIN_PROVISIONING: bool = Opt::new("file", "filesystem_thin_provisioning", Kind::Bool)
+            .default("false")
+            .help("Whether stretches of zeros become holes that take no space.");
+    }
+}

@@ -1,0 +1,45 @@
+//! `[vidimus]`: what Glance has no option for.
+
+use std::time::Duration;
+
+use crate::config::{
+    kind::Kind,
+    option::{Opt, options},
+};
+
+options! {
+    LISTEN: Vec<String> = Opt::new("vidimus", "listen", Kind::LIST)
+        .help("Addresses to listen on, each `host:port` (`[::1]:9292` for IPv6). When unset, `bind_host` and `bind_port` of \
+               `[DEFAULT]` are used.");
+    AUTH: Option<String> = Opt::new("vidimus", "auth", Kind::Choice(&["", "none", "proxy"]))
+        .help("Who says who is calling. `none`: every caller is an administrator. `proxy`: a neighbour that checked the \
+               caller, such as a proxy with Keystone's middleware, says it in the headers X-User-Id, X-Project-Id and \
+               X-Roles. When unset: `none`, unless the paste flavor asks for Keystone; then it must be set.");
+    TRUSTED_IDENTITY_SOURCES: Vec<String> =
+        Opt::new("vidimus", "trusted_identity_sources", Kind::LIST)
+        .default("loopback")
+        .help("With `auth = proxy`, the neighbours whose identity headers are believed: addresses, networks such as \
+               `10.0.0.0/24`, `loopback`, `unix`. Headers from anybody else are ignored.");
+    ALLOW_UNAUTHENTICATED_REMOTE: bool =
+        Opt::new("vidimus", "allow_unauthenticated_remote", Kind::Bool)
+        .default("false")
+        .help("With `auth = none`, whether to listen on addresses that other machines can reach. Each of them then can read, \
+               change and delete every image.");
+    CACHE_FREE_SPACE_RESERVE: u64 =
+        Opt::new("vidimus", "cache_free_space_reserve", Kind::at_least(0))
+        .default("1073741824")
+        .help("Bytes that the cache leaves free on its disk, whatever `image_cache_max_size` would allow.");
+    UPKEEP_INTERVAL: Duration = Opt::new("vidimus", "upkeep_interval", Kind::at_least(1))
+        .default("300")
+        .help("Seconds between two rounds of cache upkeep (prune, clean, write hit counts down). No cron job is needed.");
+    HEADER_TIMEOUT: Duration = Opt::new("vidimus", "header_timeout", Kind::Float { min: 0.1 })
+        .default("30")
+        .help("Seconds a client has to send the headers of a request.");
+    BODY_IDLE_TIMEOUT: Duration = Opt::new("vidimus", "body_idle_timeout", Kind::Float { min: 0.1 })
+        .default("120")
+        .help("Seconds without a byte moving after which an upload or download is given up. A transfer that moves may take \
+               as long as it likes.");
+    KEEP_ALIVE_TIMEOUT: Duration = Opt::new("vidimus", "keep_alive_timeout", Kind::Float { min: 0.1 })
+        .default("75")
+        .help("Seconds an idle connection is kept for the next request.");
+}

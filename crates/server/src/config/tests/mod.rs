@@ -1,0 +1,374 @@
+//! Whole configurations: what a deployer writes and what comes of it.
+
+mod generated;
+mod oslo;
+
+use std::{fs, path::PathBuf};
+
+use super::{AuthMode, CacheDriver, ConfigError, Loaded, Settings, StoreType, Warning};
+
+/// Loads files given by their texts; they are called 0.conf, 1.conf and so on.
+fn load(texts: &[&str], environment: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    for (at, text) in texts.iter().enumerate() {
+        let path = folder.path().join(format!("{at}.conf"));
+        fs::write(&path, text).unwrap();
+        files.push(path);
+    }
+    let environment = environment
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Settings::load(&files, &[], environment)
+}
+
+const DATABASE: &str = "[database]\nconnection = sqlite:////tmp/glance.sqlite\n";
+
+fn with_database(text: &str) -> Result<Loaded, ConfigError> {
+    load(&[DATABASE, text], &[])
+}
+
+fn refusal(text: &str) -> String {
+    with_database(text).map(|_| ()).unwrap_err().to_string()
+}
+
+fn warnings(text: &str) -> Vec<String> {
+    let loaded = with_database(text).unwrap();
+    loaded.warnings.iter().map(Warning::to_string).collect()
+}
+
+#[test]
+fn only_a_database_is_needed() {
+    let loaded = with_database("").unwrap();
+    assert_eq!(loaded.warnings, []);
+    let settings = loaded.settings;
+    assert_eq!(settings.server.listen, ["127.0.0.1:9292"]);
+    assert_eq!(settings.api.limit_param_default, 25);
+    assert_eq!(
+        settings.api.enabled_import_methods,
+        ["glance-direct", "web-download", "copy-image"]
+    );
+    assert_eq!(settings.images.size_cap, 1 << 40);
+    assert_eq!(settings.cache.dir, None);
+    assert_eq!(settings.auth.mode, AuthMode::None);
+    assert!(!settings.stores.is_multi);
+    assert!(settings.log.to_stderr && settings.log.file.is_none());
+    assert!(refusal_without_database().contains("[database] connection"));
+}
+
+fn refusal_without_database() -> String {
+    load(&[""], &[]).map(|_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn the_embedded_settings_stay_below_the_data_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    // A dollar in a path is no reference.
+    let data = folder.path().join("a $name");
+    let loaded = Settings::embedded(&data, std::iter::empty()).unwrap();
+    assert_eq!(loaded.warnings, []);
+    let settings = loaded.settings;
+    assert_eq!(settings.server.listen, ["127.0.0.1:9292"]);
+    assert_eq!(
+        settings.database.connection.expose(),
+        format!("sqlite:///{}", data.join("vidimus.sqlite").display())
+    );
+    assert_eq!(settings.cache.dir, Some(data.join("cache")));
+    assert_eq!(settings.cache.driver, CacheDriver::Sqlite);
+    assert_eq!(settings.staging_dir, data.join("staging"));
+    let StoreType::File(file) = &settings.stores.definitions[0].kind;
+    assert_eq!(file.datadirs, [(data.join("images"), 0)]);
+    assert!(settings.api.flavor.has_caching && settings.api.flavor.has_cache_management);
+
+    let small = [(
+        "OS_DEFAULT__IMAGE_CACHE_MAX_SIZE".to_owned(),
+        "7".to_owned(),
+    )];
+    let loaded = Settings::embedded(&data, small.into_iter()).unwrap();
+    assert_eq!(loaded.settings.cache.max_size_bytes, 7);
+}
+
+#[test]
+fn a_bad_value_is_refused_with_its_place_and_what_is_allowed() {
+    let told = refusal("[DEFAULT]\n\nlimit_param_default = 0\n");
+    assert!(told.contains("1.conf:3"), "{told}");
+    assert!(
+        told.contains(
+            "`[DEFAULT] limit_param_default` is `0`, but must be a whole number of at least 1"
+        ),
+        "{told}"
+    );
+    for (text, part) in [
+        ("[DEFAULT]\ndebug = maybe\n", "true or false"),
+        (
+            "[DEFAULT]\nenabled_import_methods = web-download\n",
+            "in brackets",
+        ),
+        (
+            "[DEFAULT]\nenabled_import_methods = [ftp]\n",
+            "`web-download`",
+        ),
+        ("[DEFAULT]\nimage_cache_driver = redis\n", "`xattr`"),
+        ("[DEFAULT]\nimage_cache_max_size = -1\n", "at least 0"),
+        (
+            "[DEFAULT]\nimage_size_cap = 9223372036854775809\n",
+            "from 1 to",
+        ),
+        ("[DEFAULT]\nenabled_backends = fast\n", "name:value"),
+        ("[DEFAULT]\nnode_staging_uri = /tmp\n", "`file://` URL"),
+        ("[DEFAULT]\nhashing_algorithm = crc32\n", "`sha512`"),
+        ("[vidimus]\nlisten = localhost\n", "`host:port`"),
+        (
+            "[glance_store]\nfilesystem_store_file_perm = 689\n",
+            "octal",
+        ),
+        (
+            "[DEFAULT]\npublic_endpoint = $nothing\n",
+            "is not an option",
+        ),
+        (
+            "[DEFAULT]\npublic_endpoint = ${public_endpoint}x\n",
+            "leads back",
+        ),
+        (
+            "[DEFAULT]\npublic_endpoint = $database.connection\n",
+            "secret",
+        ),
+    ] {
+        let told = refusal(text);
+        assert!(
+            told.contains(part) && told.contains("1.conf:2"),
+            "{text}: {told}"
+        );
+    }
+    let from_environment = load(&[DATABASE], &[("OS_DEFAULT__DEBUG", "maybe")]);
+    let told = from_environment.map(|_| ()).unwrap_err().to_string();
+    assert!(
+        told.contains("environment variable OS_DEFAULT__DEBUG"),
+        "{told}"
+    );
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let loaded = load(
+        &["[database]\nconnection = mysql://glance:SESAME@db/glance\n"],
+        &[],
+    );
+    let loaded = loaded.unwrap();
+    assert!(!format!("{loaded:?}").contains("SESAME"));
+    assert!(
+        loaded
+            .settings
+            .database
+            .connection
+            .expose()
+            .contains("SESAME")
+    );
+}
+
+#[test]
+fn everybody_as_administrator_stays_on_this_machine() {
+    for listen in [
+        "[DEFAULT]\nbind_host = 0.0.0.0\n",
+        "[DEFAULT]\nbind_host = ::\n",
+        "[vidimus]\nlisten = 127.0.0.1:1,10.0.0.1:1\n",
+        "[vidimus]\nlisten = glance.example.com:9292\n",
+    ] {
+        let told = refusal(listen);
+        assert!(told.contains("allow_unauthenticated_remote"), "{told}");
+        with_database(&format!("{listen}[vidimus]\nauth = proxy\n")).unwrap();
+        let allowed = format!("{listen}[vidimus]\nallow_unauthenticated_remote = yes\n");
+        with_database(&allowed).unwrap();
+    }
+    let loopback = "[vidimus]\nlisten = localhost:1,[::1]:2,127.0.0.9:3\n";
+    assert_eq!(
+        with_database(loopback)
+            .unwrap()
+            .settings
+            .server
+            .listen
+            .len(),
+        3
+    );
+}
+
+#[test]
+fn keystone_is_not_silently_left_out() {
+    let flavor = "[paste_deploy]\nflavor = keystone+cachemanagement\n";
+    let told = refusal(flavor);
+    assert!(
+        told.contains("1.conf:2") && told.contains("auth = proxy"),
+        "{told}"
+    );
+    let settings = with_database(&format!("{flavor}[vidimus]\nauth = proxy\n"))
+        .unwrap()
+        .settings;
+    assert_eq!(settings.auth.mode, AuthMode::Proxy);
+    assert!(settings.api.flavor.has_keystone && settings.api.flavor.has_cache_management);
+}
+
+#[test]
+fn named_stores_take_what_they_lack_from_the_shared_section() {
+    let loaded = with_database(
+        "[DEFAULT]\nenabled_backends = fast:file, slow:file,ceph:rbd\n\
+         [glance_store]\ndefault_backend = slow\n\
+         [backend_defaults]\nfilesystem_store_file_perm = 640\nfilesystem_store_datadir = /shared\n\
+         [fast]\nstore_description = \"quick ones\"\nweight = 200\nfilesystem_store_datadir = /fast\n\
+         [slow]\nfilesystem_thin_provisioning = true\nfilesystem_store_file_perm = 600\n\
+         [ceph]\nrbd_store_pool = images\n\
+         [os_glance_staging_store]\nfilesystem_store_datadir = /staging\n",
+    )
+    .unwrap();
+    let told: Vec<_> = loaded.warnings.iter().map(Warning::to_string).collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("store `ceph` is left out"), "{}", told[0]);
+    assert!(
+        told[1].contains("`[ceph] rbd_store_pool` has no effect"),
+        "{}",
+        told[1]
+    );
+
+    let settings = loaded.settings;
+    assert_eq!(settings.staging_dir, PathBuf::from("/staging"));
+    let stores = settings.stores;
+    assert!(stores.is_multi);
+    assert_eq!(stores.default.as_str(), "slow");
+    let [fast, slow] = stores.definitions.as_slice() else {
+        panic!("{:?}", stores.definitions);
+    };
+    assert_eq!(fast.description.as_deref(), Some("quick ones"));
+    assert_eq!((fast.weight, slow.weight), (200, 0));
+    let (StoreType::File(fast), StoreType::File(slow)) = (&fast.kind, &slow.kind);
+    assert_eq!(fast.datadirs, [("/fast".into(), 0)]);
+    assert_eq!(slow.datadirs, [("/shared".into(), 0)]);
+    assert_eq!((fast.file_perm, slow.file_perm), (0o640, 0o600));
+    assert_eq!(
+        (fast.thin_provisioning, slow.thin_provisioning),
+        (false, true)
+    );
+}
+
+#[test]
+fn stores_that_do_not_fit_together_are_refused() {
+    for (text, part) in [
+        ("[DEFAULT]\nenabled_backends = a:file\n", "must be set"),
+        (
+            "[DEFAULT]\nenabled_backends = a:file\n[glance_store]\ndefault_backend = b\n",
+            "not among",
+        ),
+        (
+            "[DEFAULT]\nenabled_backends = a:file,b:s3\n[glance_store]\ndefault_backend = b\n",
+            "`s3`",
+        ),
+        (
+            "[DEFAULT]\nenabled_backends = os_glance_x:file\n[glance_store]\ndefault_backend = os_glance_x\n",
+            "not a free name",
+        ),
+        ("[glance_store]\ndefault_store = swift\n", "`swift`"),
+        ("[glance_store]\nstores = http\n", "not among"),
+        (
+            "[glance_store]\nfilesystem_store_datadir =\n",
+            "must have a folder",
+        ),
+        (
+            "[glance_store]\nfilesystem_store_datadir = /a\nfilesystem_store_datadirs = /b\n",
+            "beside",
+        ),
+        (
+            "[glance_store]\nfilesystem_store_datadirs = /b:x\n",
+            "path:priority",
+        ),
+        (
+            "[glance_store]\nfilesystem_store_datadirs = /b:1\nfilesystem_store_datadirs = /b:2\n",
+            "another priority",
+        ),
+    ] {
+        let told = refusal(text);
+        assert!(told.contains(part), "{text}: {told}");
+    }
+}
+
+#[test]
+fn several_folders_have_priorities() {
+    let text = "[glance_store]\nfilesystem_store_datadirs = /a:100\nfilesystem_store_datadirs = /b\n\
+                filesystem_store_datadirs = /c : 7\nfilesystem_store_datadirs = /b:\n";
+    let settings = with_database(text).unwrap().settings;
+    let StoreType::File(file) = &settings.stores.definitions[0].kind;
+    assert_eq!(
+        file.datadirs,
+        [("/a".into(), 100), ("/b".into(), 0), ("/c".into(), 7)]
+    );
+}
+
+#[test]
+fn what_has_no_effect_is_told_once_each() {
+    let told = warnings(
+        "[DEFAULT]\nworkers = 4\nworkers = 5\nimage_cach_dir = /x\ndisk_formats = raw\n\
+         [keystone_authtoken]\npassword = SESAME\n\
+         [databse]\nconnection = x\nmax_pool_size = 1\n\
+         [entirely_new]\na = 1\n",
+    );
+    let expected = [
+        "1.conf:2: `[DEFAULT] workers` has no effect: it belonged to the Python server that is gone",
+        "1.conf:4: `[DEFAULT] image_cach_dir` is not known; did you mean `image_cache_dir`?",
+        "1.conf:5: `[DEFAULT] disk_formats` is now called `[image_format] disk_formats`",
+        "1.conf:7: `[keystone_authtoken] password` has no effect: tokens are not validated here; see `[vidimus] auth`",
+        "1.conf:9: section `[databse]` is not known; did you mean `database`?",
+        "1.conf:12: section `[entirely_new]` is not known",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.ends_with(expected), "{told}");
+    }
+}
+
+#[test]
+fn variables_of_others_are_left_alone() {
+    let loaded = load(
+        &[DATABASE],
+        &[
+            ("OS_USERNAME", "admin"),
+            ("OS_CINDER__DEBUG", "1"),
+            ("OS_DEFAULT__DEBGU", "1"),
+            ("OS_DATABASE__MAX_POOL_SIZE", "9"),
+        ],
+    )
+    .unwrap();
+    let told: Vec<_> = loaded.warnings.iter().map(Warning::to_string).collect();
+    assert_eq!(
+        told,
+        ["environment variable OS_DEFAULT__DEBGU: `[DEFAULT] debgu` is not known"]
+    );
+    assert_eq!(loaded.settings.database.max_pool_size, Some(9));
+}
+
+#[test]
+fn a_folder_is_read_by_name_after_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let file = write(
+        "main.ini",
+        &format!("{DATABASE}[DEFAULT]\nbind_port = 1\nlog_dir = /l\n"),
+    );
+    write("20.conf", "[DEFAULT]\nbind_port = 20\n");
+    write("10.conf", "[DEFAULT]\nbind_port = 10\nlog_file = x.log\n");
+    write(".30.conf", "[DEFAULT]\nbind_port = 30\n");
+    write("40.conf~", "[DEFAULT]\nbind_port = 40\n");
+    let dirs = [folder.path().to_owned()];
+    let settings = Settings::load(&[file.clone()], &dirs, std::iter::empty())
+        .unwrap()
+        .settings;
+    assert_eq!(settings.server.listen, ["127.0.0.1:20"]);
+    assert_eq!(settings.log.file, Some("/l/x.log".into()));
+
+    let missing = [folder.path().join("missing.conf")];
+    for (files, dirs) in [(missing.as_slice(), [].as_slice()), (&[], &missing)] {
+        let refused = Settings::load(files, dirs, std::iter::empty());
+        assert!(matches!(refused, Err(ConfigError::Unreadable { .. })));
+    }
+}
