@@ -12,10 +12,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from harness import golden  # noqa: E402
 from harness.api import Api  # noqa: E402
-from harness.client import Client, python_client  # noqa: E402
+from harness.client import Client  # noqa: E402
 from harness.disks import Disk, make_disks  # noqa: E402
 from harness.glance import Glance  # noqa: E402
 from harness.vidimus import Vidimus  # noqa: E402
+from harness.warm_python import WarmPython  # noqa: E402
 
 Server = Glance | Vidimus
 
@@ -45,10 +46,17 @@ def api(server: Server) -> Api:
     return Api(server.url)
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[WarmPython]:
+    process = WarmPython()
+    yield process
+    process.stop()
+
+
 @pytest.fixture
-def python(server: Server, tmp_path: Path) -> Client:
+def python(server: Server, warm: WarmPython, tmp_path: Path) -> Client:
     """The Python `openstack`, unmodified."""
-    return python_client(server.url, tmp_path)
+    return Client(warm, server.url, tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,8 @@ import pytest
 import yaml
 
 from harness.api import Api
-from harness.client import Client
+from conftest import Server
+from harness.client import Client, cold_python_client
 from harness.disks import Disk
 
 LIST_FORMATS = ("csv", "json", "table", "value", "yaml")
@@ -60,6 +61,17 @@ def test_create_and_save_keep_every_byte(api: Api, python: Client, disks: dict[s
         assert python.run("image", "save", "--file", copy, "mine").ok().out == b""
         assert copy.read_bytes() == disk.content
         api.wait_cached(created["id"])
+
+
+def test_in_a_process_of_its_own(server: Server, api: Api, disks: dict[str, Disk], tmp_path: Path) -> None:
+    """All other tests fork a process that has imported the client; this one starts it as a user does."""
+    python = cold_python_client(server.url, tmp_path)
+    created = json.loads(python.run("image", "create", "-f", "json", "--file", disks["raw"].path, "mine").ok().out)
+    python.run("image", "save", "--file", tmp_path / "copy", "mine").ok()
+    assert (tmp_path / "copy").read_bytes() == disks["raw"].content
+    api.wait_cached(created["id"])
+    python.run("cached", "image", "clear").ok()
+    assert api.cached() == []
 
 
 def test_save_to_standard_output(api: Api, python: Client) -> None:

@@ -111,13 +111,13 @@ def test_the_other_goes_on_from_there(order: tuple[House, Start, Start]) -> None
         api.fill(new)
     with first() as server:
         api = Api(server.url)
+        assert api.cached() == [new]
         assert api.show(images["queued"])["status"] == "active"
         assert api.download(images["queued"]) == QCOW2
         assert api.show(images["deactivated"])["status"] == "active"
         rich = api.show(images["rich"])
         assert sorted(rich["tags"]) == ["t2", "t3"]
         assert "colour" not in rich and rich["shape"] == "round" and rich["protected"] is False
-        assert api.cached() == [new]
         assert api.download(new) == b"new"
         assert sorted(api.names()) == ["deactivated", "new", "plain", "queued", "rich"]
 

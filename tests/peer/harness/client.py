@@ -6,10 +6,14 @@ import os
 import pty
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.vidimus import find_program
+from harness.warm_python import WarmPython
 
 # The SDK says this of every endpoint without Keystone behind it. Ours has no reason to.
 NOISE = ("Cannot determine endpoint data for service image",)
@@ -33,8 +37,7 @@ class Result:
 class Client:
     """One program against one server; its home is an empty folder, so no clouds.yaml is found."""
 
-    def __init__(self, name: str, program: Path, url: str, home: Path):
-        self.name = name
+    def __init__(self, program: Path | WarmPython, url: str, home: Path):
         self.program = program
         self.url = url
         self.home = home
@@ -48,22 +51,46 @@ class Client:
             "OS_AUTH_TYPE": "none",
             "OS_ENDPOINT": self.url,
         }
-        argv = [str(self.program), *map(str, arguments)]
-        master, slave = pty.openpty() if terminal else (-1, subprocess.DEVNULL)
+        argv = [str(argument) for argument in arguments]
+        with tempfile.TemporaryDirectory() as name, _source(Path(name), stdin, terminal) as source:
+            out, err = Path(name, "out"), Path(name, "err")
+            if isinstance(self.program, WarmPython):
+                code = self.program.run(argv, env, self.home, source, out, err)
+            else:
+                code = _spawn(self.program, argv, env, self.home, source, out, err)
+            errors = err.read_text(errors="replace").splitlines()
+            return Result(code, out.read_bytes(), "\n".join(line for line in errors if line not in NOISE))
+
+
+@contextmanager
+def _source(folder: Path, stdin: bytes | None, terminal: bool) -> Iterator[str]:
+    """The name of what a command reads as its standard input."""
+    if terminal:
+        master, slave = pty.openpty()
         try:
-            source = {"input": stdin} if stdin is not None else {"stdin": slave}
-            done = subprocess.run(argv, capture_output=True, env=env, cwd=self.home, check=False, timeout=120, **source)
+            yield os.ttyname(slave)
         finally:
-            if terminal:
-                os.close(master)
-                os.close(slave)
-        errors = done.stderr.decode(errors="replace").splitlines()
-        return Result(done.returncode, done.stdout, "\n".join(line for line in errors if line not in NOISE))
+            os.close(master)
+            os.close(slave)
+    elif stdin is None:
+        yield os.devnull
+    else:
+        (folder / "in").write_bytes(stdin)
+        yield str(folder / "in")
 
 
-def python_client(url: str, home: Path) -> Client:
-    return Client("python", Path(sys.executable).parent / "openstack", url, home)
+def _spawn(program: Path, argv: list[str], env: dict[str, str], cwd: Path, source: str, out: Path, err: Path) -> int:
+    with open(source, "rb") as stdin, out.open("wb") as stdout, err.open("wb") as stderr:
+        done = subprocess.run(
+            [program, *argv], stdin=stdin, stdout=stdout, stderr=stderr, env=env, cwd=cwd, check=False, timeout=120
+        )
+    return done.returncode
+
+
+def cold_python_client(url: str, home: Path) -> Client:
+    """Exactly as a user starts it."""
+    return Client(Path(sys.executable).parent / "openstack", url, home)
 
 
 def our_client(url: str, home: Path) -> Client:
-    return Client("ours", find_program("openstack", "OPENSTACK_BIN"), url, home)
+    return Client(find_program("openstack", "OPENSTACK_BIN"), url, home)

@@ -1,0 +1,92 @@
+"""The Python `openstack` without its start-up time: imported once, forked for each command.
+
+Run as a program it reads one JSON object a line (`argv`, `env`, `cwd`, and files for `stdin`, `stdout`, `stderr`), runs
+openstackclient's own `main` in a child of a process that did nothing but import, and answers with the exit code. The
+client is as unmodified as in a process of its own; it only starts in a tenth of the time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+
+class WarmPython:
+    """The forking process as its user sees it."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "harness.warm_python"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=Path(__file__).parents[1],
+            text=True,
+        )
+
+    def run(self, argv: Sequence[str], env: Mapping[str, str], cwd: Path, stdin: str, out: Path, err: Path) -> int:
+        assert self._process.stdin and self._process.stdout
+        order = {"argv": list(argv), "env": dict(env), "cwd": str(cwd), "stdin": stdin, "stdout": str(out), "stderr": str(err)}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def stop(self) -> None:
+        assert self._process.stdin
+        self._process.stdin.close()
+        self._process.wait()
+
+
+def obey(order: Mapping[str, object]) -> int:
+    """In the child: becomes what `openstack` would be, and answers with its exit code."""
+    flags = {"stdin": os.O_RDONLY, "stdout": os.O_WRONLY | os.O_CREAT | os.O_TRUNC, "stderr": os.O_WRONLY | os.O_CREAT | os.O_TRUNC}
+    for number, (name, flag) in enumerate(flags.items()):
+        opened = os.open(str(order[name]), flag, 0o644)
+        os.dup2(opened, number)
+        os.close(opened)
+    os.environ.clear()
+    os.environ.update(order["env"])  # type: ignore[call-overload]
+    os.chdir(str(order["cwd"]))
+    sys.argv = ["openstack", *order["argv"]]  # type: ignore[misc]
+    for name, number, mode in (("stdin", 0, "r"), ("stdout", 1, "w"), ("stderr", 2, "w")):
+        setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    from openstackclient import shell
+
+    try:
+        code = shell.main(sys.argv[1:])
+    except SystemExit as leaving:
+        code = leaving.code
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code if isinstance(code, int) else int(code is not None)
+
+
+def main() -> None:
+    # It takes its name from here when it is imported.
+    sys.argv = ["openstack"]
+    # What a command would import anyway.
+    import openstack.connection  # noqa: F401
+    import openstack.image.v2._proxy  # noqa: F401
+    import openstackclient.image.v2.cache  # noqa: F401
+    import openstackclient.image.v2.image  # noqa: F401
+    import openstackclient.shell  # noqa: F401
+
+    answers = os.fdopen(os.dup(1), "w")
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                code = obey(json.loads(line))
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+        answers.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""Our `openstack` beside the Python one: on either server, the same words out, the same exit code, the same effect.
+
+Each command runs once with each client on a stock of its own, prepared in the same way. Ids and times of that stock are
+replaced before comparing; nothing else is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import golden
+from harness.api import Api
+from harness.client import Client, Result, our_client, python_client
+from harness.disks import Disk
+from conftest import Server
+
+SOME = b"some image data"
+LIST_FORMATS = ("csv", "json", "table", "value", "yaml")
+SHOW_FORMATS = ("json", "shell", "table", "value", "yaml")
+
+
+@dataclass
+class Outcome:
+    """What a user of the command would notice, now or later."""
+
+    code: int
+    out: str
+    err: str
+    files: dict[str, bytes]
+    images: list[dict[str, Any]]
+    cached: list[str]
+    queued: list[str]
+
+
+@dataclass(frozen=True)
+class Command:
+    """`{plain}` in the words is the id of the image of that name, `{folder}` a folder with the files to upload."""
+
+    words: tuple[str, ...]
+    stdin: bytes | None = None
+    terminal: bool = False
+    # For commands that make something happen behind their answer: what is cached in the end, by name.
+    becomes_cached: tuple[str, ...] | None = None
+    name: str = field(default="")
+
+    def __str__(self) -> str:
+        return self.name or " ".join(self.words)
+
+
+def command(line: str, *more: str, **options: Any) -> Command:
+    return Command((*line.split(), *more), **options)
+
+
+def prepare(api: Api) -> dict[str, str]:
+    """The stock that every command finds; two copies cached, one marker queued."""
+    images = {
+        "plain": api.create(SOME, name="plain", owner="somebody"),
+        "rich": api.create(
+            bytes(3 << 20), name="rich", tags=["t1"], colour="blue", shape="round", min_disk=2, min_ram=64, visibility="public"
+        ),
+        "queued": api.create(name="queued", disk_format="qcow2"),
+        "bare": api.create(name="bare", disk_format=None, container_format=None),
+        "hidden": api.create(name="hidden", os_hidden=True),
+        "kept": api.create(name="kept", protected=True),
+        "Ünïcode ☃": api.create(name="Ünïcode ☃", note='quo"te, co,mma'),
+        "twice": api.create(name="twice"),
+        "other twice": api.create(name="twice", visibility="community"),
+    }
+    api.fill(images["plain"], images["rich"])
+    api.send("PUT", f"/v2/queued_images/{WAITING}")
+    return images
+
+
+# An image that does not exist stays queued: nothing can fetch it.
+WAITING = "0badcafe-0000-4000-8000-0000000000ff"
+
+CREATES = [
+    *(command(f"image create -f {form} --file {{folder}}/raw new --tag t --property a=b") for form in SHOW_FORMATS),
+    command("image create --file {folder}/qcow2 --disk-format qcow2 -f json new"),
+    command("image create --file {folder}/iso --disk-format iso -f json new"),
+    command("image create -f json new", stdin=SOME, name="image create from a pipe"),
+    command("image create -f json new", terminal=True, name="image create without data"),
+    command("image create -f value -c name -c size new --id 0badcafe-0000-4000-8000-{nonce} --public --protected --min-disk 1 --min-ram 2"),
+    command("image create -f json new --private --container-format ovf --disk-format vmdk --property a=b=c --property d="),
+    command("image create -f json new --community --file {folder}/raw --progress"),
+    command("image create --file {folder}/raw --disk-format qcow2 new"),
+    command("image create --file {folder}/missing new"),
+    command("image create --file {folder}/raw new --id {plain}"),
+    command("image create --file {folder}/raw new --id short"),
+    command("image create new --disk-format floppy"),
+    command("image create new --public --private"),
+    command("image create new --property novalue"),
+    command("image create"),
+    command("image create new --size 5", stdin=SOME, name="image create with a wrong size"),
+    command("image create new --size 0"),
+    command("image create new --min-disk x"),
+]
+
+LISTS = [
+    *(command(f"image list -f {form}") for form in LIST_FORMATS),
+    *(command(f"image list --long -f {form}") for form in LIST_FORMATS),
+    *(command(f"image list --name nothing -f {form}") for form in LIST_FORMATS),
+    *(
+        command(f"image list {options}")
+        for options in (
+            "--public", "--private", "--community", "--shared", "--all", "--hidden", "--status queued", "--tag t1",
+            "--property colour=blue", "--name twice --all", "--sort name", "--sort name:asc,id:desc", "--sort size:desc",
+            "--limit 2", "--limit 0", "--limit x", "--max-items 3", "--marker plain", "--marker nope", "--sort weight",
+            "--sort name:up", "--member-status all", "-c Name --sort-column Name", "-c Name -c Status --sort name:asc",
+            "--sort-column Name --sort-descending", "-c Nothing", "--long -c Size --sort name:asc", "--status nope",
+            "--public --private", "--property colour", "-f value -c ID", "-f csv --quote minimal", "-f csv --quote none -c Name",
+            "-f csv --quote all", "-f json --noindent", "--max-width 60", "--fit-width", "-f nonsense", "--page-size 2",
+            "extra", "--nonsense",
+        )
+    ),
+]  # fmt: skip
+
+SHOWS = [
+    *(command(f"image show rich -f {form}") for form in SHOW_FORMATS),
+    *(command(f"image show bare -f {form}") for form in SHOW_FORMATS),
+    *(command(f"image show -f {form}", "Ünïcode ☃") for form in SHOW_FORMATS),
+    command("image show {plain}"),
+    command("image show hidden"),
+    command("image show rich --human-readable"),
+    command("image show rich -c name -c size"),
+    command("image show rich -c properties -f value"),
+    command("image show rich -f shell --prefix img_"),
+    command("image show rich -f json --noindent"),
+    command("image show rich --max-width 50"),
+    command("image show rich -c nothing"),
+    command("image show bare --print-empty"),
+    command("image show twice"),
+    command("image show nope"),
+    command("image show"),
+    command("image show plain rich"),
+]
+
+CHANGES = [
+    *(
+        command(f"image set {options}")
+        for options in (
+            "plain --name renamed", "plain --property a=b --property c=", "rich --property colour=red", "plain --tag x --tag y",
+            "plain --protected", "kept --unprotected", "plain --public", "plain --private", "plain --community", "plain --shared",
+            "plain --min-disk 4 --min-ram 5", "queued --disk-format raw --container-format ovf", "plain --disk-format qcow2",
+            "plain --deactivate", "plain --activate", "queued --deactivate", "plain --hidden", "hidden --unhidden", "plain --os-distro debian --os-version 12",
+            "plain --architecture x86_64 --kernel-id {rich}", "{plain} --name by-id", "plain", "nope --name x", "twice --name x",
+            "plain --min-disk x", "plain --property novalue", "plain --protected --unprotected", "--name x", "plain --owner x",
+            "plain --min-disk 99999999999",
+        )
+    ),
+    *(
+        command(f"image unset {options}")
+        for options in (
+            "rich --tag t1", "rich --property colour", "rich --tag t1 --property colour --property shape", "rich --tag nope",
+            "rich --property nope", "rich --tag nope --property nope", "rich", "nope --tag x", "rich --property name",
+        )
+    ),
+    *(
+        command(f"image delete {options}")
+        for options in ("plain", "{plain} rich", "kept", "nope", "plain nope", "twice", "", "plain kept rich", "plain --store x")
+    ),
+]  # fmt: skip
+
+SAVES = [
+    command("image save plain --file {folder}/copy"),
+    command("image save {rich} --file {folder}/copy"),
+    command("image save plain"),
+    command("image save plain --file {folder}/copy --chunk-size 4"),
+    command("image save queued --file {folder}/copy"),
+    command("image save nope --file {folder}/copy"),
+    command("image save plain --file {folder}/missing/copy"),
+    command("image save plain --store-preference x --file {folder}/copy"),
+    command("image save"),
+]
+
+CACHES = [
+    *(command(f"cached image list -f {form}") for form in LIST_FORMATS),
+    command("cached image list -c ID -c State --sort-column State"),
+    command("cached image list --long"),
+    command("cached image list extra"),
+    command("cached image queue plain", becomes_cached=("plain", "rich")),
+    command("cached image queue nope plain"),
+    command("cached image queue queued"),
+    command("cached image queue queued nope"),
+    command("cached image queue twice"),
+    command("cached image queue"),
+    command("cached image delete plain"),
+    command("cached image delete plain {rich}"),
+    command("cached image delete nope"),
+    command("cached image delete queued"),
+    command("cached image delete plain nope rich"),
+    command("cached image delete"),
+    command("cached image clear"),
+    command("cached image clear --cache"),
+    command("cached image clear --queue"),
+    command("cached image clear --cache --queue"),
+    command("cached image clear --both"),
+    command("cached image clear extra"),
+]
+
+COMMANDS = [*CREATES, *LISTS, *SHOWS, *CHANGES, *SAVES, *CACHES]
+
+
+def outcome(client: Client, server: Server, disks: dict[str, Disk], folder: Path, step: Command) -> Outcome:
+    """Runs the command on a fresh stock and looks at everything afterwards."""
+    golden.clean(server.url)
+    api = Api(server.url)
+    images = prepare(api)
+    folder.mkdir()
+    for name in ("qcow2", "iso"):
+        (folder / name).write_bytes(disks[name].content)
+    (folder / "raw").write_bytes(SOME)
+    given = {path.name for path in folder.iterdir()}
+    slots = {**images, "folder": str(folder), "nonce": images["plain"][-12:]}
+    words = [word.format_map(slots) for word in step.words]
+    done = client.run(*words, stdin=step.stdin, terminal=step.terminal)
+    if step.becomes_cached is not None:
+        api.wait_cached(*(images[name] for name in step.becomes_cached))
+    return look(api, images, folder, given, done)
+
+
+def look(api: Api, images: dict[str, str], folder: Path, given: set[str], done: Result) -> Outcome:
+    found = [image for hidden in ("false", "true") for image in api.get(f"/v2/images?limit=1000&visibility=all&os_hidden={hidden}")["images"]]
+    known = {identity: f"<{name}>" for name, identity in images.items()}
+    for image in found:
+        known.setdefault(image["id"], f"<made {image['name']}>")
+        image["tags"] = sorted(image["tags"])
+    texts = Texts(known, {str(folder): "<folder>", images["plain"][-12:]: "<nonce>"})
+    return Outcome(
+        code=done.code,
+        out=texts.plain(done.out.decode(errors="replace")),
+        err=texts.plain(done.err),
+        files={path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name not in given},
+        images=sorted((texts.value(image) for image in found), key=lambda image: str(image["id"])),
+        cached=sorted(texts.plain(entry) for entry in api.cached()),
+        queued=sorted(texts.plain(entry) for entry in api.queued()),
+    )
+
+
+class Texts:
+    """Puts the same word in place of what is new in each run, of the same length, so that tables keep their shape."""
+
+    def __init__(self, ids: dict[str, str], others: dict[str, str]):
+        self._words = {identity: name.ljust(36, ".") for identity, name in ids.items()} | others
+
+    def plain(self, text: str) -> str:
+        for value, word in self._words.items():
+            text = text.replace(value, word)
+        text = re.sub(r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d", "<the date and time>", text)
+        # Microseconds print only when there are any, to the width of the widest.
+        return re.sub(r"(?<=<the date and time>)(\.\d{6})?", "", text)
+
+    def value(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self.value(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.value(item) for item in value]
+        return self.plain(value) if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("step", COMMANDS, ids=str)
+def test_same_as_python(server: Server, disks: dict[str, Disk], tmp_path: Path, step: Command) -> None:
+    expected = outcome(python_client(server.url, tmp_path), server, disks, tmp_path / "python", step)
+    assert outcome(our_client(server.url, tmp_path), server, disks, tmp_path / "ours", step) == expected
