@@ -6,11 +6,15 @@ use std::{
     fmt, io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use crate::{Error, PolicyConfig};
+
+/// How long a file must have been left alone to be read.
+const SETTLES_AFTER: Duration = Duration::from_millis(300);
 
 /// The rules of all files in the order they apply: a later one of the same name wins.
 pub(super) type FileRules = Vec<(String, Written)>;
@@ -59,6 +63,27 @@ impl Stamp {
 
     pub(super) fn contains(&self, path: &Path) -> bool {
         self.0.iter().any(|(known, _)| known == path)
+    }
+
+    /// Whether the last change is long enough ago to be all of it.
+    ///
+    /// A file that is being written in place is short or empty for a moment, which is a policy too: a more open one.
+    pub(super) fn is_settled(&self, now: SystemTime) -> bool {
+        let newest = self.0.iter().map(|(_, looks)| looks.modified).max();
+        let Some((seconds, nanoseconds)) = newest else {
+            return true;
+        };
+        let since_epoch = now
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        let modified = Duration::new(
+            u64::try_from(seconds).unwrap_or_default(),
+            u32::try_from(nanoseconds).unwrap_or_default(),
+        );
+        // A date in the future says nothing about when the change was; waiting for it would take for ever.
+        since_epoch
+            .checked_sub(modified)
+            .is_none_or(|age| age >= SETTLES_AFTER)
     }
 
     /// Reads exactly the files that were there, so that one being replaced just now is an error and not left out.
@@ -214,5 +239,35 @@ impl<'de> Deserialize<'de> for Alternative {
             }
         }
         deserializer.deserialize_any(Checks)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::Stamp;
+    use crate::PolicyConfig;
+
+    #[test]
+    fn a_file_just_written_is_not_settled() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("policy.yaml");
+        fs_err::write(&path, "").unwrap();
+        let modified = fs_err::metadata(&path).unwrap().modified().unwrap();
+        let stamp = Stamp::take(&PolicyConfig {
+            policy_file: Some(path),
+            ..PolicyConfig::default()
+        })
+        .unwrap();
+        assert!(!stamp.is_settled(modified));
+        assert!(!stamp.is_settled(modified + Duration::from_millis(299)));
+        assert!(stamp.is_settled(modified + Duration::from_millis(300)));
+        assert!(stamp.is_settled(modified - Duration::from_secs(3600)));
+        assert!(
+            Stamp::take(&PolicyConfig::default())
+                .unwrap()
+                .is_settled(SystemTime::UNIX_EPOCH)
+        );
     }
 }

@@ -117,10 +117,12 @@ fn integer(kind: &str) -> Option<Box<str>> {
     })
 }
 
-/// Names joined by dots, or by hyphens, which Python reads as a subtraction and so as no literal.
+/// Names joined by dots, or by operators, which Python evaluates to no literal and so takes for a name.
 fn is_name(kind: &str) -> bool {
+    const OPERATORS: [char; 10] = ['-', '+', '*', '/', '%', '|', '&', '^', '<', '>'];
     kind.split('.').all(|segment| {
-        segment.split('-').enumerate().all(|(at, word)| {
+        let words = segment.split(OPERATORS).enumerate();
+        words.into_iter().all(|(at, word)| {
             let is_number = at > 0 && integer(word).is_some();
             is_number || is_identifier(word)
         })
@@ -153,6 +155,8 @@ enum Piece {
     Text(Box<str>),
     /// `%(name)s`
     Attribute(Box<str>),
+    /// `%s`, for which Python writes out the whole target. Nothing that is asked equals that.
+    Whole,
     /// Anything else after a `%`. What stands before it still counts: a missing attribute there decides first.
     Invalid,
 }
@@ -172,6 +176,11 @@ impl Template {
             if !plain.is_empty() {
                 pieces.push(Piece::Text(std::mem::take(&mut plain).into()));
             }
+            if let Some(after) = after.strip_prefix('s') {
+                pieces.push(Piece::Whole);
+                rest = after;
+                continue;
+            }
             let Some((name, after)) = attribute(after) else {
                 pieces.push(Piece::Invalid);
                 return Self(pieces);
@@ -186,16 +195,17 @@ impl Template {
         Self(pieces)
     }
 
-    pub(super) fn is_valid(&self) -> bool {
-        !self.0.contains(&Piece::Invalid)
+    pub(super) fn can_match(&self) -> bool {
+        !self.0.contains(&Piece::Invalid) && !self.0.contains(&Piece::Whole)
     }
 
-    /// The text with the target's attributes in it, or `None` when one is missing.
+    /// The text with the target's attributes in it, or `None` when one is missing and nothing can match.
     pub(super) fn fill<'t>(
         &'t self,
         target: &'t Target<'_>,
     ) -> Result<Option<Cow<'t, str>>, Undecidable> {
         let mut filled: Option<Cow<'t, str>> = None;
+        let mut is_whole = false;
         for piece in &self.0 {
             let text = match piece {
                 Piece::Text(text) => Cow::Borrowed(&**text),
@@ -203,6 +213,10 @@ impl Template {
                     Some(value) => value.text(),
                     None => return Ok(None),
                 },
+                Piece::Whole => {
+                    is_whole = true;
+                    continue;
+                }
                 Piece::Invalid => return Err(Undecidable::Template),
             };
             filled = Some(match filled {
@@ -210,7 +224,7 @@ impl Template {
                 Some(before) => before + text,
             });
         }
-        Ok(filled)
+        Ok(filled.filter(|_| !is_whole))
     }
 }
 
@@ -262,7 +276,14 @@ mod tests {
                 goes_on: true
             }
         );
-        for unknown in ["is_admin", "tenant", "token.project.id", "os-role", "a-1"] {
+        for unknown in [
+            "is_admin",
+            "tenant",
+            "token.project.id",
+            "os-role",
+            "a-1",
+            "a%s",
+        ] {
             assert_eq!(Asked::parse(unknown), Asked::Nothing, "{unknown}");
         }
         for invalid in [
@@ -291,7 +312,8 @@ mod tests {
         assert_eq!(fill("%(none)s"), some("None"));
         assert_eq!(fill("%(missing)s"), Ok(None));
         assert_eq!(fill("%(missing)s%"), Ok(None));
-        for invalid in ["%", "%s", "%(a)d", "%(a", "%(a)", "%%%", "100%!"] {
+        assert_eq!(fill("%(a)s%s"), Ok(None));
+        for invalid in ["%", "%s%", "%(a)d", "%(a", "%(a)", "%%%", "100%!"] {
             assert_eq!(fill(invalid), Err(Undecidable::Template), "{invalid}");
         }
     }

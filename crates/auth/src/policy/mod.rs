@@ -19,7 +19,7 @@ use std::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use arc_swap::ArcSwap;
@@ -202,10 +202,17 @@ impl Policy {
 
     /// Reads the files again if they changed, and says whether new rules are in force.
     ///
+    /// Being asked does this by itself about once a second, once a change is a moment old. This is for an operator who wants
+    /// it now.
+    ///
     /// A file that is unusable or gone changes nothing: the old rules stay, and the log says why, once per change.
     // Compat: Glance keeps a rule that was taken out of the file until it is restarted. Here it is gone, as in every other
     // OpenStack service.
     pub fn reload_if_changed(&self) -> bool {
+        self.reload(|_| true)
+    }
+
+    fn reload(&self, is_ready: impl FnOnce(&Stamp) -> bool) -> bool {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let now = match Stamp::take(&self.config) {
             Ok(now) => now,
@@ -217,7 +224,7 @@ impl Policy {
                 return false;
             }
         };
-        if now == seen.stamp {
+        if now == seen.stamp || !is_ready(&now) {
             return false;
         }
         seen.stamp = now;
@@ -259,7 +266,7 @@ impl Policy {
         );
         // One asker looks; the others go on with the rules there are.
         if won.is_ok() {
-            self.reload_if_changed();
+            self.reload(|stamp| stamp.is_settled(SystemTime::now()));
         }
     }
 }

@@ -221,9 +221,9 @@ fn parse_check(text: &str, problems: &mut Vec<String>) -> Check {
         _ => {}
     }
     let template = Template::parse(wanted);
-    if !template.is_valid() {
+    if !template.can_match() {
         problems.push(format!(
-            "`{text}` refuses the action when it is reached: a `%` that is no `%(name)s`"
+            "`{text}` can never match: it has a `%` that is no `%(name)s`"
         ));
     }
     if kind == "role" {

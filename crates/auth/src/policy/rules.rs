@@ -40,14 +40,14 @@ impl RuleSet {
             by_name.insert(Box::from(name), check);
         }
         let overridden: BTreeSet<Box<str>> = by_name.keys().cloned().collect();
-        for (name, check, deprecated) in defaults() {
+        for (name, text, deprecated) in defaults() {
             if by_name.contains_key(name) {
                 continue;
             }
-            let check = parse_text(check).check;
+            let check = parse_text(text).check;
             // Compat: while the new defaults are not enforced, what the old default allowed stays allowed.
             let check = match deprecated {
-                Some(old) if !config.enforce_new_defaults => {
+                Some(old) if !config.enforce_new_defaults && old != text => {
                     Check::Any(vec![check, parse_text(old).check])
                 }
                 Some(_) | None => check,
