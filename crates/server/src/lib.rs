@@ -2,9 +2,9 @@
 //!
 //! A library only so that tests can reach its parts; `main.rs` is one call into it.
 
-mod app;
+pub mod app;
 mod body;
-mod boot;
+pub mod boot;
 mod commands;
 pub mod config;
 mod error;
@@ -13,7 +13,7 @@ mod handlers;
 mod json;
 mod local_call;
 mod router;
-mod serve;
+pub mod serve;
 mod views;
 
 use std::{error::Error, io::Write, process::ExitCode};

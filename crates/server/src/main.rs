@@ -1,1 +1,5 @@
-fn main() {}
+//! The program `vidimus`; everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    vidimus_server::main()
+}

@@ -1,1 +1,126 @@
-//! The use cases of the image service, and its workers
+//! The use cases of the image service, and its workers.
+//!
+//! One method for each thing a caller can ask for; handlers and workers call the same ones. Every use case reads in the
+//! same order: find the image as the caller sees it, ask the policy, do the work, answer. This is the only crate that
+//! sees the database, the stores, the cache and the policy together, so a decision that needs two of them is made here.
+//! Not its job: HTTP, configuration files, and how bytes reach the socket.
+
+mod cache;
+mod config;
+mod data;
+mod download;
+mod error;
+mod images;
+mod list;
+mod mirror;
+mod patch;
+mod recover;
+mod stores;
+mod tags;
+mod target;
+mod upload;
+mod workers;
+
+use std::sync::Arc;
+
+use tokio_util::task::TaskTracker;
+use vidimus_auth::{Context, Policy};
+use vidimus_cache::ImageCache;
+use vidimus_db::{Db, Scope};
+use vidimus_store::StoreSet;
+
+pub use cache::{CacheListing, Cleared};
+pub use config::{CacheRecord, ServiceConfig};
+pub use download::{Download, ImageBody, RangeRequest};
+pub use error::{Error, Kind, Result};
+pub use list::ImagePage;
+pub use recover::Recovery;
+pub use stores::StoreInfo;
+pub use upload::UploadRequest;
+pub use vidimus_db::{ImageRecord, LocationRecord};
+pub use vidimus_store::ByteStream;
+
+/// The image service: every use case is a method. Cloning is cheap and shares everything.
+#[derive(Debug, Clone)]
+pub struct ImageService {
+    parts: Arc<Parts>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    config: ServiceConfig,
+    db: Db,
+    stores: StoreSet,
+    cache: Option<ImageCache>,
+    mirror: mirror::CacheMirror,
+    policy: Policy,
+    /// Uploads and undo work that go on when their client has left; shutdown waits for them.
+    tasks: TaskTracker,
+}
+
+impl ImageService {
+    /// Puts the parts together. Nothing runs until [`Self::start_workers`].
+    pub fn new(
+        config: ServiceConfig,
+        db: Db,
+        stores: StoreSet,
+        cache: Option<ImageCache>,
+        policy: Policy,
+    ) -> Self {
+        let mirror = mirror::CacheMirror::new(config.cache_record.clone());
+        Self {
+            parts: Arc::new(Parts {
+                config,
+                db,
+                stores,
+                cache,
+                mirror,
+                policy,
+                tasks: TaskTracker::new(),
+            }),
+        }
+    }
+
+    /// The settings the service runs with.
+    pub fn config(&self) -> &ServiceConfig {
+        &self.parts.config
+    }
+
+    /// Whether there is a cache at all (`image_cache_dir`).
+    pub fn has_cache(&self) -> bool {
+        self.parts.cache.is_some()
+    }
+
+    /// Whether the site has stores to choose from (`enabled_backends`).
+    pub fn has_several_stores(&self) -> bool {
+        self.parts.stores.is_multi()
+    }
+
+    /// The same caller with the policy's verdict on being an admin, by the rule `context_is_admin`.
+    pub fn admit(&self, ctx: Context) -> Context {
+        self.parts.policy.admit(ctx)
+    }
+
+    /// Waits until uploads under way have ended, then writes down what the cache counted.
+    pub async fn shut_down(&self) {
+        self.parts.tasks.close();
+        self.parts.tasks.wait().await;
+        if let Some(cache) = &self.parts.cache {
+            self.write_cache_records(cache).await;
+            if let Err(error) = cache.shutdown().await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the cache index was not saved"
+                );
+            }
+        }
+    }
+}
+
+/// The rows the caller can see.
+fn scope(ctx: &Context) -> Scope {
+    Scope {
+        is_admin: ctx.is_admin(),
+        project: ctx.project_id().map(str::to_owned),
+    }
+}

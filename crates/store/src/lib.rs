@@ -12,6 +12,8 @@ use futures_util::Stream;
 use serde_json::{Map, Value};
 use vidimus_types::{ByteRange, ImageId, StoreId};
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod error;
 mod filesystem;
 mod location;
@@ -67,6 +69,11 @@ pub trait Store: Debug + Send + Sync {
 
     /// Removes the data. Removing what is not there is success.
     async fn delete(&self, location: &Location) -> Result<()>;
+
+    /// Every place where `put` may have left the data of this image, whether there is something or not.
+    ///
+    /// For the undoing of uploads that a crash cut off after the data was stored and before anybody wrote down where.
+    fn places_of(&self, id: &ImageId) -> Vec<Location>;
 
     /// Removes what a killed process left half-written, and says how much it was.
     ///

@@ -41,6 +41,12 @@ impl MemoryStore {
         }
     }
 
+    /// The same store with a weight.
+    pub fn with_weight(mut self, weight: i64) -> Self {
+        self.info.weight = weight;
+        self
+    }
+
     /// How many images it holds.
     pub fn len(&self) -> usize {
         self.lock().len()
@@ -169,6 +175,10 @@ impl Store for MemoryStore {
             Err(error) => return Err(error),
         }
         Ok(())
+    }
+
+    fn places_of(&self, id: &ImageId) -> Vec<Location> {
+        vec![Location::new(format!("{}{id}", self.prefix()))]
     }
 
     async fn recover(&self) -> Result<Recovered> {

@@ -3,7 +3,7 @@
 use std::{cmp::Reverse, sync::Arc};
 
 use serde_json::{Map, Value};
-use vidimus_types::StoreId;
+use vidimus_types::{ImageId, StoreId};
 
 use crate::{Error, Location, Recovered, Result, Store, tagged::TaggedStore};
 
@@ -153,6 +153,32 @@ impl StoreSet {
         self.stores.iter().enumerate().map(describe).collect()
     }
 
+    /// Removes data of an image that no row points at, from wherever an upload may have put it. Says how many copies went.
+    ///
+    /// A store that fails is logged and passed over, as in [`Self::recover`].
+    pub async fn remove_unreferenced(&self, id: &ImageId) -> u64 {
+        let mut removed = 0;
+        for store in &self.stores {
+            for location in store.places_of(id) {
+                match store.size(&location).await {
+                    Err(Error::NotFound { .. }) => continue,
+                    Err(error) => {
+                        tracing::warn!(store.id = %store.id(), image.id = %id, error = &error as &dyn std::error::Error, "a leftover could not be looked at");
+                        continue;
+                    }
+                    Ok(_) => {}
+                }
+                match store.delete(&location).await {
+                    Ok(()) => removed += 1,
+                    Err(error) => {
+                        tracing::warn!(store.id = %store.id(), image.id = %id, error = &error as &dyn std::error::Error, "a leftover could not be removed");
+                    }
+                }
+            }
+        }
+        removed
+    }
+
     /// Clears away what killed processes left half-written, in every store.
     ///
     /// A store that cannot be cleaned is logged and passed over: it must not keep the others from serving.
@@ -172,3 +198,6 @@ impl StoreSet {
         total
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,6 +51,10 @@ impl Store for TaggedStore {
         self.0.delete(location).await
     }
 
+    fn places_of(&self, id: &ImageId) -> Vec<Location> {
+        self.0.places_of(id)
+    }
+
     async fn recover(&self) -> Result<Recovered> {
         self.0.recover().await
     }

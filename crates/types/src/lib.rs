@@ -6,12 +6,15 @@
 
 mod cache;
 mod id;
+mod patch;
 mod range;
+pub mod schema;
 mod status;
 mod time;
 
 pub use cache::{CacheState, CachedImage, ClearTarget, InvalidClearTarget, PruneReport};
 pub use id::{ImageId, InvalidId, StoreId};
+pub use patch::{Change, Operation, PatchDialect, PatchError, is_reserved, parse_patch};
 pub use range::ByteRange;
 pub use status::{ImageStatus, MemberStatus, UnknownWord, Visibility};
 pub use time::{epoch_seconds, iso_seconds};

@@ -8,7 +8,15 @@ mod placement;
 mod roots;
 mod write;
 
-use std::{fs::File, io, path::PathBuf, sync::Arc};
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -201,6 +209,12 @@ impl Store for FilesystemStore {
             Err(Error::NotFound { .. }) => Ok(()),
             other => other,
         }
+    }
+
+    fn places_of(&self, id: &ImageId) -> Vec<Location> {
+        let place =
+            |root: &Path| Location::new(format!("file://{}", root.join(id.as_str()).display()));
+        self.roots.paths().map(place).collect()
     }
 
     async fn recover(&self) -> Result<Recovered> {

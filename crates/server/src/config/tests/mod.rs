@@ -360,7 +360,7 @@ fn a_folder_is_read_by_name_after_the_files() {
     write(".30.conf", "[DEFAULT]\nbind_port = 30\n");
     write("40.conf~", "[DEFAULT]\nbind_port = 40\n");
     let dirs = [folder.path().to_owned()];
-    let settings = Settings::load(&[file.clone()], &dirs, std::iter::empty())
+    let settings = Settings::load(std::slice::from_ref(&file), &dirs, std::iter::empty())
         .unwrap()
         .settings;
     assert_eq!(settings.server.listen, ["127.0.0.1:20"]);

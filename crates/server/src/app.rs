@@ -1,0 +1,123 @@
+//! What every handler can reach, and what it is told about its request.
+
+use std::{path::PathBuf, sync::Arc};
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, Method, Uri, header, request::Parts},
+};
+use vidimus_auth::{Context, TrustedSources};
+use vidimus_service::ImageService;
+
+use crate::{error::ApiError, extract};
+
+/// The service and the settings of its HTTP side. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// The use cases.
+    pub service: ImageService,
+    /// How requests are read and answered.
+    pub http: Arc<HttpConfig>,
+}
+
+/// Settings of the HTTP side.
+#[derive(Debug, Clone)]
+pub struct HttpConfig {
+    /// Who says who calls.
+    pub identity: IdentitySource,
+    /// The address in links, if it is not the one the client used (`public_endpoint`).
+    pub public_endpoint: Option<String>,
+    /// Whether `X-Forwarded-*` headers are believed (`enable_proxy_headers_parsing`).
+    pub believe_forwarded: bool,
+    /// Whether the legacy routes of the `cachemanage` filter are there.
+    pub legacy_cache_routes: bool,
+    /// The longest request id taken from a client; 0 for any (`max_request_id_length`).
+    pub request_id_max: usize,
+    /// While this file exists, `/healthcheck` answers 503.
+    pub disable_file: Option<PathBuf>,
+    /// Where clients get a token, for the answer 401 (`www_authenticate_uri`).
+    pub authenticate_uri: Option<String>,
+}
+
+/// Who says who calls.
+#[derive(Debug, Clone)]
+pub enum IdentitySource {
+    /// Nobody: every caller is an admin.
+    None,
+    /// A proxy in front, by headers; believed only from these sources.
+    Proxy(TrustedSources),
+}
+
+/// A request without its body, as handlers see it.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) ctx: Context,
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Call {
+    /// Refuses a body where none belongs.
+    pub(crate) fn reject_body(&self) -> Result<(), ApiError> {
+        extract::json::reject_body(&self.method, &self.headers)
+    }
+
+    /// The query string, decoded.
+    pub(crate) fn parameters(&self) -> Result<Vec<(String, String)>, ApiError> {
+        extract::query::parameters(self.uri.query())
+    }
+
+    /// A header as text, if it is one.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The media type of the body, without parameters, in lower case.
+    pub(crate) fn media_type(&self) -> String {
+        let value = self
+            .header(header::CONTENT_TYPE.as_str())
+            .unwrap_or_default();
+        value
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    }
+}
+
+impl FromRequestParts<App> for Call {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, ApiError> {
+        // Put there by `serve::answer` before routing; a request without it has not been authenticated.
+        let ctx = parts
+            .extensions
+            .get::<Context>()
+            .cloned()
+            .ok_or_else(ApiError::not_found)?;
+        Ok(Self {
+            ctx,
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            headers: parts.headers.clone(),
+        })
+    }
+}
+
+impl HttpConfig {
+    /// The address of the service as this client knows it, without a slash at the end.
+    pub(crate) fn base_url(&self, headers: &HeaderMap) -> String {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let forwarded = |name: &str| text(name).filter(|_| self.believe_forwarded);
+        let scheme = forwarded("x-forwarded-proto").unwrap_or("http");
+        let host = forwarded("x-forwarded-host")
+            .or(text("host"))
+            .unwrap_or("localhost");
+        let prefix = forwarded("x-forwarded-prefix")
+            .unwrap_or_default()
+            .trim_end_matches('/');
+        format!("{scheme}://{host}{prefix}")
+    }
+}

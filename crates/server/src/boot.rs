@@ -1,0 +1,232 @@
+//! Builds everything from the settings: the only file that sees all crates.
+
+use std::{fmt, path::Path, sync::Arc};
+
+use thiserror::Error;
+use vidimus_auth::{Policy, PolicyConfig, TrustedSources};
+use vidimus_cache::{CacheConfig, ImageCache};
+use vidimus_db::{Db, DbConfig};
+use vidimus_digest::Algorithm;
+use vidimus_inspect::Rules;
+use vidimus_service::{CacheRecord, ImageService, ServiceConfig};
+use vidimus_store::{FilesystemConfig, FilesystemStore, Store, StoreSet};
+use vidimus_types::schema::SchemaOptions;
+
+use crate::{
+    app::{App, HttpConfig, IdentitySource},
+    config::{AuthMode, CacheDriver, Settings, StoreDefinition, StoreType},
+};
+
+/// The server cannot start with these settings.
+#[derive(Debug, Error)]
+#[error("{what}")]
+pub struct BootError {
+    what: String,
+    #[source]
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl BootError {
+    /// What could not be done, and why.
+    pub(crate) fn new(
+        what: impl fmt::Display,
+        cause: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self {
+            what: what.to_string(),
+            cause: Some(cause.into()),
+        }
+    }
+
+    fn plain(what: impl fmt::Display) -> Self {
+        Self {
+            what: what.to_string(),
+            cause: None,
+        }
+    }
+}
+
+/// Opens database, stores and cache, and puts what a crash left back into order.
+///
+/// `own_url` is what this node is called where no `worker_self_reference_url` is set.
+pub async fn boot(settings: &Settings, own_url: &str) -> Result<App, BootError> {
+    let config = service_config(settings, own_url)?;
+    let policy = policy(settings)?;
+    let identity = identity(settings)?;
+    let stores = stores(settings)?;
+    let db = database(settings).await?;
+    db.sync()
+        .await
+        .map_err(|error| BootError::new("the database cannot be used", error))?;
+    let cache = match &settings.cache.dir {
+        Some(_) => Some(open_cache(settings).await?),
+        None => None,
+    };
+    let service = ImageService::new(config, db, stores, cache, policy);
+    let recovery = service
+        .recover()
+        .await
+        .map_err(|error| BootError::new("unfinished work cannot be undone", error))?;
+    tracing::info!(
+        uploads = recovery.uploads,
+        leftovers = recovery.leftovers,
+        removals = recovery.removals,
+        "recovered"
+    );
+    let http = HttpConfig {
+        identity,
+        public_endpoint: settings.server.public_endpoint.clone(),
+        believe_forwarded: settings.server.trusts_proxy_headers,
+        legacy_cache_routes: settings.api.flavor.has_cache_management,
+        request_id_max: usize::try_from(settings.server.max_request_id_length)
+            .unwrap_or(usize::MAX),
+        disable_file: settings.server.health_disabling_file.clone(),
+        authenticate_uri: None,
+    };
+    Ok(App {
+        service,
+        http: Arc::new(http),
+    })
+}
+
+/// Connects to the metadata database.
+pub async fn database(settings: &Settings) -> Result<Db, BootError> {
+    let config = DbConfig {
+        url: settings.database.connection.expose().to_owned(),
+        max_connections: settings.database.max_pool_size.unwrap_or(8),
+    };
+    Db::connect(&config)
+        .await
+        .map_err(|error| BootError::new("the database cannot be opened", error))
+}
+
+/// Opens the cache folder.
+pub async fn open_cache(settings: &Settings) -> Result<ImageCache, BootError> {
+    let Some(dir) = settings.cache.dir.clone() else {
+        return Err(BootError::plain(
+            "there is no cache: set `image_cache_dir` in [DEFAULT]",
+        ));
+    };
+    let config = CacheConfig {
+        dir,
+        max_size_bytes: settings.cache.max_size_bytes,
+        stall_time: settings.cache.stall_time,
+        free_space_reserve_bytes: settings.cache.free_space_reserve_bytes,
+    };
+    ImageCache::open(config)
+        .await
+        .map_err(|error| BootError::new("the cache cannot be opened", error))
+}
+
+/// The rules of who may do what.
+pub fn policy(settings: &Settings) -> Result<Policy, BootError> {
+    let config = PolicyConfig {
+        policy_file: Some(settings.policy.file.clone()),
+        policy_dirs: settings.policy.dirs.clone(),
+        enforce_new_defaults: settings.policy.enforce_new_defaults,
+        ..PolicyConfig::default()
+    };
+    let policy =
+        Policy::load(config).map_err(|error| BootError::new("the policy cannot be used", error))?;
+    for warning in policy.warnings() {
+        tracing::warn!("policy: {warning}");
+    }
+    Ok(policy)
+}
+
+/// The stores, opened.
+pub fn stores(settings: &Settings) -> Result<StoreSet, BootError> {
+    let open = |definition: &StoreDefinition| -> Result<Arc<dyn Store>, BootError> {
+        let StoreType::File(file) = &definition.kind;
+        let config = FilesystemConfig {
+            id: definition.id.clone(),
+            description: definition.description.clone(),
+            weight: definition.weight,
+            datadirs: file.datadirs.clone(),
+            file_perm: file.file_perm,
+            chunk_size: file.chunk_size,
+            thin_provisioning: file.thin_provisioning,
+        };
+        let store = FilesystemStore::new(config).map_err(|error| {
+            BootError::new(format!("store `{}` cannot be opened", definition.id), error)
+        })?;
+        Ok(Arc::new(store))
+    };
+    let opened = settings
+        .stores
+        .definitions
+        .iter()
+        .map(open)
+        .collect::<Result<Vec<_>, _>>()?;
+    let build = if settings.stores.is_multi {
+        StoreSet::multi
+    } else {
+        StoreSet::single
+    };
+    build(opened, &settings.stores.default)
+        .map_err(|error| BootError::new("the stores do not fit together", error))
+}
+
+fn identity(settings: &Settings) -> Result<IdentitySource, BootError> {
+    match settings.auth.mode {
+        AuthMode::None => Ok(IdentitySource::None),
+        AuthMode::Proxy => TrustedSources::parse(&settings.auth.trusted_identity_sources)
+            .map(IdentitySource::Proxy)
+            .map_err(|error| {
+                BootError::new(
+                    "`trusted_identity_sources` in [vidimus] cannot be read",
+                    error,
+                )
+            }),
+    }
+}
+
+fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, BootError> {
+    let images = &settings.images;
+    let hash_algorithm = Algorithm::find(&images.hashing_algorithm).ok_or_else(|| {
+        BootError::plain(format!(
+            "`hashing_algorithm = {}` in [DEFAULT] is not known here",
+            images.hashing_algorithm
+        ))
+    })?;
+    let node_url = settings
+        .server
+        .self_reference_url
+        .clone()
+        .unwrap_or_else(|| own_url.to_owned());
+    let is_sqlite = settings.database.connection.expose().starts_with("sqlite");
+    Ok(ServiceConfig {
+        page_size: settings.api.limit_param_default,
+        page_size_max: settings.api.api_limit_max,
+        image_size_cap: images.size_cap,
+        property_quota: images.property_quota,
+        tag_quota: images.tag_quota,
+        hash_algorithm,
+        schema: SchemaOptions {
+            container_formats: images.container_formats.clone(),
+            disk_formats: images.disk_formats.clone(),
+            ..SchemaOptions::default()
+        },
+        inspection: Rules {
+            require_match: images.require_format_match,
+            gpt_nonfatal: images.gpt_safety_checks_nonfatal.clone(),
+        },
+        import_methods: settings.api.enabled_import_methods.clone(),
+        show_locations: settings.api.show_multiple_locations,
+        show_direct_url: settings.api.show_image_direct_url,
+        cache_downloads: settings.api.flavor.has_caching,
+        cache_record: match settings.cache.driver {
+            CacheDriver::CentralizedDb => CacheRecord::Database { node_url },
+            CacheDriver::Sqlite | CacheDriver::Xattr => CacheRecord::Folder,
+        },
+        upkeep_interval: settings.cache.upkeep_interval,
+        sole_user_of_database: is_sqlite,
+    })
+}
+
+/// Makes a folder and those above it, as far as they are missing.
+pub fn create_dir(dir: &Path) -> Result<(), BootError> {
+    std::fs::create_dir_all(dir).map_err(|cause| {
+        BootError::new(format!("folder `{}` cannot be made", dir.display()), cause)
+    })
+}

@@ -1,0 +1,105 @@
+//! What the program does for each of its subcommands. Standard output is for answers, standard error for talk.
+
+mod cache;
+mod check_config;
+mod db;
+mod log;
+mod serve;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    boot::BootError,
+    config::{Loaded, Settings},
+};
+
+/// The image service.
+#[derive(Debug, Parser)]
+#[command(
+    name = "vidimus",
+    version,
+    about = "The OpenStack image service: registers, stores, caches and serves disk images"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the Image API.
+    Serve(serve::ServeArgs),
+    /// Look after the metadata database.
+    Db(db::DbArgs),
+    /// Look after this node's image cache.
+    Cache(cache::CacheArgs),
+    /// Read the configuration, say what is wrong with it and what will not be acted on.
+    CheckConfig(ConfigArgs),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArgs {
+    /// A configuration file as Glance reads it; later ones win [default: none, everything below the data folder]
+    #[arg(long = "config-file", value_name = "FILE")]
+    config_files: Vec<PathBuf>,
+    /// A folder whose *.conf files are read after the files
+    #[arg(long = "config-dir", value_name = "DIR")]
+    config_dirs: Vec<PathBuf>,
+    /// Folder for database, images and cache where no configuration file is given
+    #[arg(long, value_name = "DIR", default_value = "vidimus-data")]
+    data_dir: PathBuf,
+}
+
+impl ConfigArgs {
+    fn is_embedded(&self) -> bool {
+        self.config_files.is_empty() && self.config_dirs.is_empty()
+    }
+
+    /// Reads the configuration. Relative policy files are looked for beside the first configuration file.
+    fn load(&self) -> Result<Loaded, BootError> {
+        let environment = std::env::vars_os()
+            .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
+        let loaded = if self.is_embedded() {
+            Settings::embedded(&self.data_dir, environment)
+        } else {
+            Settings::load(&self.config_files, &self.config_dirs, environment)
+        };
+        let mut loaded =
+            loaded.map_err(|error| BootError::new("the configuration cannot be used", error))?;
+        let beside = match self.config_files.first() {
+            Some(file) => file.parent().map(PathBuf::from).unwrap_or_default(),
+            None => self.config_dirs.first().unwrap_or(&self.data_dir).clone(),
+        };
+        let policy = &mut loaded.settings.policy;
+        policy.file = beside.join(&policy.file);
+        for dir in &mut policy.dirs {
+            *dir = beside.join(&*dir);
+        }
+        Ok(loaded)
+    }
+}
+
+/// Runs the subcommand; `Ok` is the exit code.
+pub fn run(cli: Cli) -> Result<u8, BootError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| BootError::new("the runtime cannot start", error))?;
+    match cli.command {
+        Command::Serve(args) => runtime.block_on(serve::run(args)),
+        Command::Db(args) => runtime.block_on(db::run(args)),
+        Command::Cache(args) => runtime.block_on(cache::run(args)),
+        Command::CheckConfig(args) => check_config::run(&args),
+    }
+}
+
+/// Prints a line of an answer. A reader that went away ends the program quietly.
+fn say(line: &str) {
+    use std::io::Write;
+    if writeln!(std::io::stdout(), "{line}").is_err() {
+        std::process::exit(141);
+    }
+}

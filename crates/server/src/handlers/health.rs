@@ -1,0 +1,56 @@
+//! `/healthcheck`: for load balancers, without authentication.
+//!
+//! Compat: oslo.middleware's healthcheck with the backend `disable_by_file`, mounted outside of everything else, so paths
+//! below it and all methods are answered too.
+
+use axum::{
+    body::Body,
+    http::{HeaderMap, Method, StatusCode, header},
+    response::Response,
+};
+use serde_json::json as value;
+
+use super::with_body;
+use crate::{app::HttpConfig, json::python_json};
+
+pub(crate) fn healthcheck(config: &HttpConfig, method: &Method, headers: &HeaderMap) -> Response {
+    let is_disabled = config
+        .disable_file
+        .as_ref()
+        .is_some_and(|file| file.try_exists().unwrap_or(false));
+    let (status, reason) = if is_disabled {
+        (StatusCode::SERVICE_UNAVAILABLE, "DISABLED BY FILE")
+    } else {
+        (StatusCode::OK, "OK")
+    };
+    if method == Method::HEAD {
+        let status = if is_disabled {
+            status
+        } else {
+            StatusCode::NO_CONTENT
+        };
+        return Response::builder()
+            .status(status)
+            .body(Body::empty())
+            .unwrap_or_default();
+    }
+    let accept = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    match accept.split(';').next().unwrap_or_default().trim() {
+        "application/json" => with_body(
+            status,
+            "application/json",
+            python_json(&value!({ "detailed": false, "reasons": [reason] }), true),
+        ),
+        "text/html" => with_body(
+            status,
+            "text/html; charset=UTF-8",
+            format!(
+                "<html><head><title>Healthcheck Status</title></head><body><h2>Result of 1 checks:</h2><p>{reason}</p></body></html>"
+            ),
+        ),
+        _ => with_body(status, "text/plain; charset=UTF-8", reason),
+    }
+}

@@ -1,0 +1,89 @@
+//! `/v2/cached_images` and `/v2/queued_images`: what `glance-cache-manage` talks to.
+//!
+//! Compat: single operations answer `null`; whether the image exists is not asked. Stricter: only ids are taken, the
+//! peer makes a file of any name (cache.md 9, 18).
+
+use axum::{
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde_json::{Value, json as value};
+use vidimus_types::{ClearTarget, ImageId};
+
+use super::{Answer, json};
+use crate::{
+    app::{App, Call},
+    error::ApiError,
+    views::cached_image_view,
+};
+
+pub(crate) async fn list_cached_images(State(app): State<App>, call: Call) -> Answer {
+    let images = app.service.list_cached_images(&call.ctx).await?;
+    let views: Vec<Value> = images.iter().map(cached_image_view).collect();
+    Ok(json(StatusCode::OK, &value!({ "cached_images": views })))
+}
+
+pub(crate) async fn clear_cached_images(State(app): State<App>, call: Call) -> Answer {
+    let cleared = app
+        .service
+        .clear_legacy(&call.ctx, ClearTarget::Cache)
+        .await?;
+    Ok(json(
+        StatusCode::OK,
+        &value!({ "num_deleted": cleared.images }),
+    ))
+}
+
+pub(crate) async fn delete_cached_image(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    call: Call,
+) -> Answer {
+    app.service.remove_cached(&call.ctx, &parse(&id)?).await?;
+    Ok(json(StatusCode::OK, &Value::Null))
+}
+
+pub(crate) async fn list_queued_images(State(app): State<App>, call: Call) -> Answer {
+    Ok(json(
+        StatusCode::OK,
+        &value!({ "queued_images": app.service.list_queued_images(&call.ctx)? }),
+    ))
+}
+
+pub(crate) async fn clear_queued_images(State(app): State<App>, call: Call) -> Answer {
+    let cleared = app
+        .service
+        .clear_legacy(&call.ctx, ClearTarget::Queue)
+        .await?;
+    Ok(json(
+        StatusCode::OK,
+        &value!({ "num_deleted": cleared.queued }),
+    ))
+}
+
+pub(crate) async fn queue_image(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    call: Call,
+) -> Answer {
+    app.service.queue_unchecked(&call.ctx, &parse(&id)?).await?;
+    Ok(json(StatusCode::OK, &Value::Null))
+}
+
+pub(crate) async fn delete_queued_image(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    call: Call,
+) -> Answer {
+    app.service.remove_queued(&call.ctx, &parse(&id)?).await?;
+    Ok(json(StatusCode::OK, &Value::Null))
+}
+
+fn parse(id: &str) -> Result<ImageId, ApiError> {
+    id.parse().map_err(|_| {
+        ApiError::bad_request(format!(
+            "Invalid image id: {}",
+            id.chars().take(80).collect::<String>()
+        ))
+    })
+}

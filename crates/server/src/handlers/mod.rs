@@ -1,0 +1,46 @@
+//! One file per resource: unpack the request, one call on the service, wrap the answer.
+
+pub(crate) mod cache;
+pub(crate) mod health;
+pub(crate) mod image_data;
+pub(crate) mod images;
+pub(crate) mod info;
+pub(crate) mod legacy_cache;
+pub(crate) mod schemas;
+pub(crate) mod tags;
+pub(crate) mod versions;
+
+use axum::{
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
+};
+use serde::Serialize;
+
+use crate::{error::ApiError, json::python_json};
+
+type Answer = Result<Response, ApiError>;
+
+/// JSON with everything beyond ASCII escaped, as most of Glance's answers are.
+fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    with_body(status, "application/json", python_json(value, true))
+}
+
+/// JSON in plain UTF-8, as Glance writes images.
+fn unicode_json(status: StatusCode, value: &impl Serialize) -> Response {
+    with_body(status, "application/json", python_json(value, false))
+}
+
+/// Nothing but a status. Compat: Glance's empty answers claim to be HTML.
+fn empty(status: StatusCode) -> Response {
+    with_body(status, "text/html; charset=UTF-8", "")
+}
+
+fn with_body(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,23 @@
+//! `/v2/schemas/…`.
+
+use axum::{extract::State, http::StatusCode};
+use vidimus_types::schema::{image_schema, images_schema};
+
+use super::{Answer, json};
+use crate::app::{App, Call};
+
+pub(crate) async fn image(State(app): State<App>, call: Call) -> Answer {
+    call.reject_body()?;
+    Ok(json(
+        StatusCode::OK,
+        &image_schema(&app.service.config().schema),
+    ))
+}
+
+pub(crate) async fn images(State(app): State<App>, call: Call) -> Answer {
+    call.reject_body()?;
+    Ok(json(
+        StatusCode::OK,
+        &images_schema(&app.service.config().schema),
+    ))
+}

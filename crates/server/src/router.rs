@@ -1,0 +1,115 @@
+//! Every route on one page.
+
+use axum::{
+    Router,
+    extract::Request,
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, delete, get, post, put},
+};
+
+use crate::{
+    app::App,
+    error::ApiError,
+    handlers::{cache, image_data, images, info, legacy_cache, schemas, tags},
+};
+
+pub(crate) fn router(app: App) -> Router {
+    let mut router = Router::new()
+        .route(
+            "/v2/images",
+            only(
+                "GET, POST",
+                get(images::list_images).post(images::create_image),
+            ),
+        )
+        .route(
+            "/v2/images/{id}",
+            only(
+                "GET, PATCH, DELETE",
+                get(images::show_image)
+                    .patch(images::update_image)
+                    .delete(images::delete_image),
+            ),
+        )
+        .route(
+            "/v2/images/{id}/file",
+            only(
+                "GET, PUT",
+                get(image_data::download_image).put(image_data::upload_image),
+            ),
+        )
+        .route(
+            "/v2/images/{id}/tags/{tag}",
+            only("PUT, DELETE", put(tags::add_tag).delete(tags::remove_tag)),
+        )
+        .route("/v2/schemas/image", only("GET", get(schemas::image)))
+        .route("/v2/schemas/images", only("GET", get(schemas::images)))
+        .route("/v2/info/import", only("GET", get(info::import_methods)))
+        .route("/v2/info/stores", only("GET", get(info::stores)))
+        .route(
+            "/v2/cache",
+            only(
+                "GET, DELETE",
+                get(cache::list_cache).delete(cache::clear_cache),
+            ),
+        )
+        .route("/v2/cache/clean", only("POST", post(cache::clean_cache)))
+        .route("/v2/cache/prune", only("POST", post(cache::prune_cache)))
+        .route(
+            "/v2/cache/nodes/{id}",
+            only("GET", get(cache::list_cached_nodes)),
+        )
+        .route(
+            "/v2/cache/{id}",
+            only(
+                "PUT, DELETE",
+                put(cache::queue_image).delete(cache::delete_cached_image),
+            ),
+        );
+    if app.http.legacy_cache_routes {
+        // Compat: other methods fall through this filter to the router behind it, which knows no such path.
+        router = router
+            .route(
+                "/v2/cached_images",
+                or_404(
+                    get(legacy_cache::list_cached_images).delete(legacy_cache::clear_cached_images),
+                ),
+            )
+            .route(
+                "/v2/cached_images/{id}",
+                or_404(delete(legacy_cache::delete_cached_image)),
+            )
+            .route(
+                "/v2/queued_images",
+                or_404(
+                    get(legacy_cache::list_queued_images).delete(legacy_cache::clear_queued_images),
+                ),
+            )
+            .route(
+                "/v2/queued_images/{id}",
+                or_404(put(legacy_cache::queue_image).delete(legacy_cache::delete_queued_image)),
+            );
+    }
+    router.fallback(not_found).with_state(app)
+}
+
+/// Refuses every other method, HEAD too, which axum would otherwise answer like GET.
+fn only(allow: &'static str, methods: MethodRouter<App>) -> MethodRouter<App> {
+    let refuse = move || async move { ApiError::method_not_allowed(allow) };
+    methods.head(refuse).fallback(refuse)
+}
+
+fn or_404(methods: MethodRouter<App>) -> MethodRouter<App> {
+    let refuse = || async { ApiError::not_found() };
+    methods.head(refuse).fallback(refuse)
+}
+
+async fn not_found(request: Request) -> Response {
+    match request.method().as_str() {
+        "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" | "TRACE" => {
+            ApiError::not_found()
+        }
+        _ => ApiError::unknown_method(),
+    }
+    .into_response()
+}

@@ -1,0 +1,55 @@
+//! What the use cases need to be told: limits, formats and the names they answer with. Plain values; where they come
+//! from is the program's business.
+
+use std::time::Duration;
+
+use vidimus_digest::Algorithm;
+use vidimus_inspect::Rules;
+use vidimus_types::schema::SchemaOptions;
+
+/// Settings of the use cases.
+#[derive(Debug, Clone)]
+pub struct ServiceConfig {
+    /// Images on a page when the caller names no limit (`limit_param_default`).
+    pub page_size: u64,
+    /// Images on a page at the most (`api_limit_max`).
+    pub page_size_max: u64,
+    /// Bytes an image may have (`image_size_cap`).
+    pub image_size_cap: u64,
+    /// Properties an image may have; negative for any number (`image_property_quota`).
+    pub property_quota: i64,
+    /// Tags an image may have; negative for any number (`image_tag_quota`).
+    pub tag_quota: i64,
+    /// The second hash of every upload (`hashing_algorithm`).
+    pub hash_algorithm: Algorithm,
+    /// The formats and custom properties clients may use.
+    pub schema: SchemaOptions,
+    /// How strictly content must match its declared format.
+    pub inspection: Rules,
+    /// The ways to import, in the order they are advertised (`enabled_import_methods`).
+    pub import_methods: Vec<String>,
+    /// Whether images show where their data is (`show_multiple_locations`).
+    pub show_locations: bool,
+    /// Whether images show the first of their locations (`show_image_direct_url`).
+    pub show_direct_url: bool,
+    /// Whether downloads fill the cache (the paste flavor names caching or cachemanagement).
+    pub cache_downloads: bool,
+    /// What of the cache is written into the database.
+    pub cache_record: CacheRecord,
+    /// How often the cache is pruned and cleaned and its hit counts are written down.
+    pub upkeep_interval: Duration,
+    /// Whether this process alone uses the database, so that uploads found unfinished at start are nobody's.
+    pub sole_user_of_database: bool,
+}
+
+/// Where Glance keeps a node's cache records, which decides what the cache API shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CacheRecord {
+    /// The tables `cached_images` and `node_reference` (`image_cache_driver = centralized_db`).
+    Database {
+        /// This node, by its URL (`worker_self_reference_url`).
+        node_url: String,
+    },
+    /// Nowhere but in the folder (`sqlite`, `xattr`).
+    Folder,
+}

@@ -1,0 +1,310 @@
+//! Watches image data on its way into a store: counts it, hashes it twice, inspects its format, all in one pass.
+//!
+//! Each hash and the inspector has a thread of its own, fed through a short queue of reference-counted chunks, so the
+//! work runs beside the store's writing and at most a few chunks are in memory. The slowest of them sets the pace.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use tokio::sync::{mpsc, oneshot};
+use vidimus_digest::{Algorithm, Hasher};
+use vidimus_inspect::Inspector;
+use vidimus_store::ByteStream;
+
+use crate::{Error, Result};
+
+/// Chunks waiting before each thread. With the usual 8 to 64 KiB from a socket this is at most half a mebibyte.
+const QUEUE: usize = 8;
+
+/// Why the data ended early; the store only sees an I/O error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Break {
+    /// More than `image_size_cap`.
+    Cap,
+    /// More than announced.
+    Exceeded { expected: u64, got: u64 },
+    /// The client stopped sending.
+    Client,
+}
+
+/// What was learned from data that came in whole.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) size_bytes: u64,
+    pub(crate) md5: String,
+    pub(crate) hash: String,
+    pub(crate) inspector: Option<Inspector>,
+}
+
+/// What may come in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Never more than this.
+    pub(crate) cap: u64,
+    /// Exactly this, if it was announced.
+    pub(crate) expected: Option<u64>,
+}
+
+/// The watchers of one upload. [`Self::watch`] gives the data to hand to the store; when the store is done,
+/// [`Self::finish`] tells what it was.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    count: Arc<Mutex<Count>>,
+    md5: oneshot::Receiver<Result<String>>,
+    hash: oneshot::Receiver<Result<String>>,
+    inspector: Option<oneshot::Receiver<Inspector>>,
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    size_bytes: u64,
+    broken: Option<Break>,
+}
+
+impl Watch {
+    /// Wraps `data`. The wrapped stream fails as soon as a limit is passed.
+    pub(crate) fn over<S>(
+        data: S,
+        limits: Limits,
+        algorithm: Algorithm,
+        inspect: bool,
+    ) -> Result<(Self, ByteStream)>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        let (md5_tap, md5) = hash_tap(Algorithm::md5())?;
+        let (hash_tap, hash) = hash_tap(algorithm)?;
+        let mut taps = vec![md5_tap, hash_tap];
+        let inspector = if inspect {
+            let (tap, verdict) = tap(Inspector::new(), Inspector::feed, |inspector| inspector)?;
+            taps.push(tap);
+            Some(verdict)
+        } else {
+            None
+        };
+        let count = Arc::new(Mutex::new(Count::default()));
+        let state = (Box::pin(data), taps, Arc::clone(&count));
+        let watched = stream::try_unfold(state, move |(mut data, taps, count)| async move {
+            let Some(chunk) = data.next().await else {
+                return Ok(None);
+            };
+            let chunk = chunk.inspect_err(|_| lock(&count).broken = Some(Break::Client))?;
+            admit(&mut lock(&count), chunk.len() as u64, limits)?;
+            for tap in &taps {
+                // A tap that is gone has failed and says why in its result.
+                let _ = tap.send(chunk.clone()).await;
+            }
+            Ok(Some((chunk, (data, taps, count))))
+        });
+        Ok((
+            Self {
+                count,
+                md5,
+                hash,
+                inspector,
+            },
+            Box::pin(watched),
+        ))
+    }
+
+    /// Why the data broke off, if it did.
+    pub(crate) fn broken(&self) -> Option<Error> {
+        lock(&self.count).broken.map(|broken| match broken {
+            Break::Cap => Error::TooLarge,
+            Break::Exceeded { expected, got } => Error::SizeExceeded { expected, got },
+            Break::Client => Error::ClientGone,
+        })
+    }
+
+    /// The facts, once the stream was read to its end and dropped.
+    pub(crate) async fn finish(self, limits: Limits) -> Result<Facts> {
+        let size_bytes = lock(&self.count).size_bytes;
+        if let Some(expected) = limits.expected
+            && expected != size_bytes
+        {
+            return Err(Error::SizeMismatch {
+                expected,
+                got: size_bytes,
+            });
+        }
+        let inspector = match self.inspector {
+            Some(verdict) => Some(verdict.await.map_err(Error::internal)?),
+            None => None,
+        };
+        Ok(Facts {
+            size_bytes,
+            md5: self.md5.await.map_err(Error::internal)??,
+            hash: self.hash.await.map_err(Error::internal)??,
+            inspector,
+        })
+    }
+}
+
+fn lock(count: &Mutex<Count>) -> std::sync::MutexGuard<'_, Count> {
+    count.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn admit(count: &mut Count, length: u64, limits: Limits) -> io::Result<()> {
+    let got = count.size_bytes + length;
+    let broken = match limits.expected {
+        Some(expected) if got > expected => Some(Break::Exceeded { expected, got }),
+        _ if got > limits.cap => Some(Break::Cap),
+        _ => None,
+    };
+    if broken.is_some() {
+        count.broken = broken;
+        return Err(io::Error::other("more data than allowed"));
+    }
+    count.size_bytes = got;
+    Ok(())
+}
+
+type Tap<T> = (mpsc::Sender<Bytes>, oneshot::Receiver<T>);
+
+fn hash_tap(algorithm: Algorithm) -> Result<Tap<Result<String>>> {
+    let hasher = Hasher::new(algorithm).map_err(Error::internal)?;
+    tap(
+        Ok(hasher),
+        |hasher: &mut Result<Hasher>, bytes| {
+            if let Ok(running) = hasher
+                && let Err(error) = running.update(bytes)
+            {
+                *hasher = Err(Error::internal(error));
+            }
+        },
+        |hasher| hasher?.finish().map_err(Error::internal),
+    )
+}
+
+/// Starts a thread that takes `state` through every chunk and answers with what `finish` makes of it.
+fn tap<S, T>(mut state: S, step: fn(&mut S, &[u8]), finish: fn(S) -> T) -> Result<Tap<T>>
+where
+    S: Send + 'static,
+    T: Send + 'static,
+{
+    let (sender, mut chunks) = mpsc::channel::<Bytes>(QUEUE);
+    let (answer, result) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("upload-watch".to_owned())
+        .spawn(move || {
+            while let Some(chunk) = chunks.blocking_recv() {
+                step(&mut state, &chunk);
+            }
+            // Nobody waits for the answer of an upload that broke off.
+            let _ = answer.send(finish(state));
+        })
+        .map_err(Error::internal)?;
+    Ok((sender, result))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vidimus_digest::hex_digest;
+
+    fn chunks(
+        parts: &[&'static [u8]],
+    ) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static + use<> {
+        stream::iter(
+            parts
+                .iter()
+                .map(|part| Ok(Bytes::from_static(part)))
+                .collect::<Vec<_>>(),
+        )
+    }
+
+    async fn run(parts: &[&'static [u8]], limits: Limits) -> Result<Facts> {
+        let (watch, mut data) = Watch::over(chunks(parts), limits, Algorithm::sha512(), true)?;
+        while let Some(chunk) = data.next().await {
+            if chunk.is_err() {
+                return Err(watch.broken().expect("the watch knows why"));
+            }
+        }
+        drop(data);
+        watch.finish(limits).await
+    }
+
+    #[tokio::test]
+    async fn tells_what_went_through() {
+        let limits = Limits {
+            cap: 100,
+            expected: Some(7),
+        };
+        let facts = run(&[b"vidi", b"mus"], limits).await.unwrap();
+        assert_eq!(facts.size_bytes, 7);
+        assert_eq!(facts.md5, hex_digest(Algorithm::md5(), b"vidimus").unwrap());
+        assert_eq!(
+            facts.hash,
+            hex_digest(Algorithm::sha512(), b"vidimus").unwrap()
+        );
+    }
+
+    #[tokio::test]
+    async fn stops_at_the_first_byte_too_many() {
+        let over_cap = run(
+            &[b"abcd", b"e"],
+            Limits {
+                cap: 4,
+                expected: None,
+            },
+        )
+        .await;
+        assert!(matches!(over_cap, Err(Error::TooLarge)), "{over_cap:?}");
+        let exceeded = run(
+            &[b"abcd", b"e"],
+            Limits {
+                cap: 100,
+                expected: Some(4),
+            },
+        )
+        .await;
+        assert!(
+            matches!(
+                exceeded,
+                Err(Error::SizeExceeded {
+                    expected: 4,
+                    got: 5
+                })
+            ),
+            "{exceeded:?}"
+        );
+        let short = run(
+            &[b"abc"],
+            Limits {
+                cap: 100,
+                expected: Some(4),
+            },
+        )
+        .await;
+        assert!(
+            matches!(
+                short,
+                Err(Error::SizeMismatch {
+                    expected: 4,
+                    got: 3
+                })
+            ),
+            "{short:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_is_told_from_a_store_that_fails() {
+        let data = stream::iter([
+            Ok(Bytes::from_static(b"ab")),
+            Err(io::ErrorKind::ConnectionReset.into()),
+        ]);
+        let limits = Limits {
+            cap: 100,
+            expected: None,
+        };
+        let (watch, data) = Watch::over(data, limits, Algorithm::sha512(), false).unwrap();
+        let outcome: Vec<_> = data.collect().await;
+        assert!(outcome[1].is_err());
+        assert!(matches!(watch.broken(), Some(Error::ClientGone)));
+    }
+}

@@ -1,0 +1,379 @@
+//! The download, in order: find, ask, look in the cache, open the source.
+//!
+//! Authorisation is decided before anybody looks where the bytes are, so a cached image is as protected as an uncached
+//! one. On a miss the fill belongs to nobody's request: the first client follows the growing file like all others, and
+//! when the fill fails half-way each follower goes on from its own offset with a read of the store.
+
+use std::{fmt, fs::File, io, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use vidimus_auth::{Action, Context};
+use vidimus_cache::{CacheFile, Expected, FillError, FillPermit, FillReader, ImageCache, Lookup};
+use vidimus_db::ImageRecord;
+use vidimus_store::{ByteStream, Location, StoreRead};
+use vidimus_types::{ByteRange, ImageId, ImageStatus};
+
+use crate::{Error, ImageService, Result};
+
+/// Which bytes the client asked for; the header is read where headers are known.
+pub trait RangeRequest: Send + Sync {
+    /// The bytes of an image of this size, `None` for all of it, or why there are none.
+    fn resolve(&self, size_bytes: u64) -> Result<Option<ByteRange>>;
+}
+
+/// An image on its way to a client.
+#[derive(Debug)]
+pub struct Download {
+    /// MD5 of the whole image, if it is known.
+    pub checksum: Option<String>,
+    /// Size of the whole image.
+    pub size_bytes: u64,
+    /// The bytes that were asked for, if not all.
+    pub range: Option<ByteRange>,
+    /// The bytes.
+    pub body: ImageBody,
+    /// How the cache took part: hit, filling, miss, bypass. For the log.
+    pub cache: &'static str,
+}
+
+/// Where the bytes come from. An open file leaves to the server how it is sent.
+pub enum ImageBody {
+    /// An open file that never changes while it is open.
+    File {
+        /// Open for reading; its position is not used.
+        file: Arc<File>,
+        /// Which bytes of it.
+        range: ByteRange,
+        /// Keeps a cached file from being the first to be evicted while it is read.
+        held: Option<CacheFile>,
+    },
+    /// Exactly the bytes that were asked for. An `Err` means the connection must be cut.
+    Stream(ByteStream),
+}
+
+impl fmt::Debug for ImageBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { range, .. } => f
+                .debug_struct("File")
+                .field("range", range)
+                .finish_non_exhaustive(),
+            Self::Stream(_) => f.write_str("Stream"),
+        }
+    }
+}
+
+impl ImageService {
+    /// Opens the data of an image, or says that it has none.
+    pub async fn download(
+        &self,
+        ctx: &Context,
+        id: &ImageId,
+        prefer: &[String],
+        range: &dyn RangeRequest,
+    ) -> Result<Option<Download>> {
+        let record = self.find_image(ctx, id).await?;
+        if record.status == ImageStatus::Deactivated && !ctx.is_admin() {
+            return Err(Error::Deactivated);
+        }
+        self.enforce_on(ctx, Action::DownloadImage, &record)?;
+        if !prefer.is_empty() {
+            self.enforce_on(ctx, Action::DownloadFromStore, &record)?;
+            self.check_preferred(prefer)?;
+        }
+        let locations = self.locations_of(&record, prefer);
+        let (Some(size_bytes), false) = (record.size, locations.is_empty()) else {
+            return Ok(None);
+        };
+        let range = range.resolve(size_bytes)?;
+        let wanted = range.unwrap_or(ByteRange::whole(size_bytes));
+
+        let source = Source {
+            service: self.clone(),
+            id: record.id,
+            locations,
+        };
+        let (body, cache) = match self.lookup(&record, size_bytes).await {
+            Some(Lookup::Hit(file)) => {
+                let body = ImageBody::File {
+                    file: Arc::clone(&file.file),
+                    range: wanted,
+                    held: Some(file),
+                };
+                (body, "hit")
+            }
+            Some(Lookup::Filling(reader))
+                if range.is_none() || reader.available() >= wanted.end =>
+            {
+                (source.follow(reader, wanted), "filling")
+            }
+            Some(Lookup::Miss(permit)) if range.is_none() => (source.fill(permit, wanted), "miss"),
+            // A range of an image that is not cached does not fetch all of it: probing a header must stay cheap.
+            _ => match source.open(range).await? {
+                Some(read) => (read.into(), "bypass"),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(Download {
+            checksum: record.checksum,
+            size_bytes,
+            range,
+            body,
+            cache,
+        }))
+    }
+
+    /// Fetches an image into the cache without a client. `Ok` also if it is there already.
+    pub(crate) async fn fill_cache(
+        &self,
+        cache: &ImageCache,
+        id: &ImageId,
+    ) -> Result<(), PrefetchError> {
+        let ctx = Context::worker("prefetcher");
+        let record = match self.find_image(&ctx, id).await {
+            Err(Error::ImageNotFound(_)) => {
+                return Err(PrefetchError::Pointless("the image is gone"));
+            }
+            found => found.map_err(PrefetchError::failed)?,
+        };
+        let (ImageStatus::Active, Some(size_bytes)) = (record.status, record.size) else {
+            return Err(PrefetchError::Pointless("the image is not active"));
+        };
+        let locations = self.locations_of(&record, &[]);
+        let source = Source {
+            service: self.clone(),
+            id: record.id,
+            locations,
+        };
+        let reader = match cache
+            .lookup_for_prefetch(id, &expected(&record, size_bytes))
+            .await
+        {
+            Lookup::Hit(_) => return Ok(()),
+            Lookup::Filling(reader) => reader,
+            Lookup::Miss(permit) => permit.fill(source.lazy_stream(ByteRange::whole(size_bytes))),
+            Lookup::Bypass(reason) => {
+                return Err(PrefetchError::Failed(format!(
+                    "the cache cannot take it: {}",
+                    reason.as_str()
+                )));
+            }
+        };
+        reader
+            .finished()
+            .await
+            .map_err(|error| PrefetchError::Failed(error.to_string()))
+    }
+
+    /// `None` where the cache has no say in this download.
+    async fn lookup(&self, record: &ImageRecord, size_bytes: u64) -> Option<Lookup> {
+        // Only active images: what a deactivated one holds is under investigation and read from its store.
+        match &self.parts.cache {
+            Some(cache)
+                if self.config().cache_downloads && record.status == ImageStatus::Active =>
+            {
+                Some(
+                    cache
+                        .lookup(&record.id, &expected(record, size_bytes))
+                        .await,
+                )
+            }
+            _ => None,
+        }
+    }
+
+    /// The active locations, in the order to try them.
+    pub(crate) fn locations_of(&self, record: &ImageRecord, prefer: &[String]) -> Vec<Location> {
+        let active: Vec<Location> = record
+            .locations
+            .iter()
+            .filter(|location| location.status == vidimus_db::LocationStatus::Active)
+            .map(|location| Location {
+                url: location.url.clone(),
+                metadata: location.metadata.clone(),
+            })
+            .collect();
+        let ordered = self
+            .parts
+            .stores
+            .order_for_reading(&active, None)
+            .into_iter()
+            .cloned();
+        let is_preferred = |location: &Location| {
+            location
+                .store_id()
+                .is_some_and(|id| prefer.iter().any(|name| name == id.as_str()))
+        };
+        let (mut first, rest): (Vec<_>, Vec<_>) = ordered.partition(is_preferred);
+        first.extend(rest);
+        first
+    }
+
+    fn check_preferred(&self, prefer: &[String]) -> Result<()> {
+        if !self.has_several_stores() {
+            return Err(Error::NoStoreChoice);
+        }
+        let is_known = |name: &String| {
+            name.parse()
+                .is_ok_and(|id| self.parts.stores.get(&id).is_ok())
+        };
+        match prefer.iter().find(|name| !is_known(name)) {
+            Some(unknown) => Err(Error::PreferredStoreUnknown(unknown.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Why an image was not fetched into the cache.
+#[derive(Debug)]
+pub(crate) enum PrefetchError {
+    /// It will never work: the image is gone or not active.
+    Pointless(&'static str),
+    /// It may work later.
+    Failed(String),
+}
+
+impl PrefetchError {
+    fn failed(error: Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+fn expected(record: &ImageRecord, size_bytes: u64) -> Expected {
+    Expected {
+        size_bytes,
+        md5: record.checksum.clone(),
+        hash: record
+            .os_hash_algo
+            .clone()
+            .zip(record.os_hash_value.clone()),
+    }
+}
+
+/// An image's data in its stores, opened as late as possible.
+#[derive(Clone)]
+struct Source {
+    service: ImageService,
+    id: ImageId,
+    locations: Vec<Location>,
+}
+
+impl Source {
+    /// Opens the first location that works. `None` if every one says that there is no data.
+    async fn open(&self, range: Option<ByteRange>) -> Result<Option<StoreRead>> {
+        let mut failure = None;
+        for location in &self.locations {
+            let opened = match self.service.parts.stores.find(location) {
+                Ok(store) => store.open(location, range).await,
+                Err(error) => Err(error),
+            };
+            match opened {
+                Ok(read) => return Ok(Some(read)),
+                Err(error) => {
+                    tracing::warn!(image.id = %self.id, location = %location.label(), error = &error as &dyn std::error::Error, "image data not readable here");
+                    failure = Some(error);
+                }
+            }
+        }
+        match failure {
+            // Compat: Glance answers 204 to an image whose data is not in its store.
+            None | Some(vidimus_store::Error::NotFound { .. }) => Ok(None),
+            Some(error) => Err(Error::StoreUnavailable(error)),
+        }
+    }
+
+    /// The bytes of `range`, with the store opened when the first of them is wanted.
+    fn lazy_stream(self, range: ByteRange) -> ByteStream {
+        let opened = async move {
+            match self.open(Some(range)).await {
+                Ok(Some(read)) => Ok(read.into_stream()),
+                Ok(None) => Err(io::Error::from(io::ErrorKind::NotFound)),
+                Err(error) => Err(io::Error::other(error)),
+            }
+        };
+        Box::pin(stream::once(opened).map(flatten).flatten())
+    }
+
+    fn fill(self, permit: FillPermit, wanted: ByteRange) -> ImageBody {
+        let reader = permit.fill(self.clone().lazy_stream(wanted));
+        self.follow(reader, wanted)
+    }
+
+    /// Follows a fill, and goes on with the store itself where the fill fails for a reason of its own.
+    fn follow(self, reader: FillReader, wanted: ByteRange) -> ImageBody {
+        let followed = reader.read(wanted);
+        let state = Following::Fill {
+            stream: Box::pin(followed),
+            source: self,
+            wanted,
+        };
+        ImageBody::Stream(Box::pin(stream::try_unfold(state, next_chunk)))
+    }
+}
+
+fn flatten(opened: io::Result<ByteStream>) -> ByteStream {
+    opened.unwrap_or_else(|error| Box::pin(stream::once(async { Err(error) })))
+}
+
+type FillChunks = std::pin::Pin<Box<dyn Stream<Item = Result<Bytes, FillError>> + Send>>;
+
+enum Following {
+    Fill {
+        stream: FillChunks,
+        source: Source,
+        wanted: ByteRange,
+    },
+    Store(ByteStream),
+}
+
+async fn next_chunk(state: Following) -> io::Result<Option<(Bytes, Following)>> {
+    let mut data = match state {
+        Following::Fill {
+            mut stream,
+            source,
+            wanted,
+        } => match stream.next().await {
+            None => return Ok(None),
+            Some(Ok(chunk)) => {
+                return Ok(Some((
+                    chunk,
+                    Following::Fill {
+                        stream,
+                        source,
+                        wanted,
+                    },
+                )));
+            }
+            // What the store gave is not the image. Reading it again could only finish a download that must not end well.
+            Some(Err(error)) if !error.failure.is_resumable() => {
+                return Err(io::Error::other(error));
+            }
+            Some(Err(error)) => {
+                tracing::warn!(image.id = %source.id, error = &error as &dyn std::error::Error, "going on with the store after a failed fill");
+                source.lazy_stream(ByteRange {
+                    start: error.offset,
+                    end: wanted.end,
+                })
+            }
+        },
+        Following::Store(data) => data,
+    };
+    match data.next().await {
+        None => Ok(None),
+        Some(chunk) => Ok(Some((chunk?, Following::Store(data)))),
+    }
+}
+
+impl From<StoreRead> for ImageBody {
+    fn from(read: StoreRead) -> Self {
+        match read {
+            StoreRead::File { file, range, .. } => Self::File {
+                file,
+                range,
+                held: None,
+            },
+            StoreRead::Stream { stream, .. } => Self::Stream(stream),
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! Every way a use case can end badly.
+//!
+//! Each variant is a condition with typed fields; its text is what the client is told, in the words Glance uses, because
+//! scripts match on them. [`Error::kind`] sorts the conditions into the few answers a protocol has; which status code
+//! that is, only the server knows. Conversions from the crates below are written out here, where a store's "not found"
+//! becomes what it means to the caller.
+
+use thiserror::Error;
+use vidimus_auth::Denied;
+use vidimus_store as store;
+use vidimus_types::{ImageId, ImageStatus};
+
+/// The result of a use case.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Which answer a condition calls for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The request itself is wrong.
+    Invalid,
+    /// The caller may not.
+    Forbidden,
+    /// There is no such thing, or the caller may not know of it.
+    NotFound,
+    /// It clashes with what is there.
+    Conflict,
+    /// It was there when the request began.
+    Gone,
+    /// A quota, a size limit or the disk.
+    TooLarge,
+    /// The content is not what it claims to be.
+    UnsupportedMedia,
+    /// A store cannot be used at the moment.
+    Unavailable,
+    /// The bytes asked for are not there.
+    Range,
+    /// The client went away in the middle.
+    ClientGone,
+    /// Our fault.
+    Internal,
+}
+
+/// A use case ended badly.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// No such image, or one the caller may not see.
+    #[error("No image found with ID {0}")]
+    ImageNotFound(String),
+    /// As [`Self::ImageNotFound`], in the words of the cache and tag routes.
+    #[error("Image {0} not found.")]
+    NamedImageNotFound(String),
+    /// As [`Self::ImageNotFound`], in the words of the delete route.
+    #[error("Failed to find image {0} to delete")]
+    NothingToDelete(String),
+    /// Hidden by policy; says nothing that could tell the thing exists.
+    #[error("The resource could not be found.")]
+    Hidden,
+    /// The cache has no folder.
+    #[error("Caching via API is not supported at this site.")]
+    CacheOff,
+    /// One store only.
+    #[error("Multi backend is not supported at this site.")]
+    SingleStore,
+    /// The policy says no.
+    #[error(transparent)]
+    Denied(#[from] Denied),
+    /// The caller may not touch the cache.
+    #[error("Access was denied to this resource.")]
+    CacheDenied,
+    /// Creating for somebody else.
+    #[error("You are not permitted to create images owned by '{0}'.")]
+    ForeignOwner(String),
+    /// Giving an image away.
+    #[error("Owner can't be updated by non admin.")]
+    OwnerFixed,
+    /// The marker of a list is an image the caller may not see.
+    #[error("You are not authorized to complete this action.")]
+    MarkerHidden,
+    /// The server owns the attribute.
+    #[error("Attribute '{0}' is read-only.")]
+    ReadOnly(String),
+    /// The name is not for clients.
+    #[error("Attribute '{0}' is reserved.")]
+    Reserved(String),
+    /// A format cannot change once data is there.
+    #[error("Attribute {0} can be only replaced for a queued image.")]
+    FormatFixed(&'static str),
+    /// Base attributes stay.
+    #[error("Property {0} may not be removed.")]
+    NotRemovable(String),
+    /// Deactivated images are for admins.
+    #[error("The requested image has been deactivated. Image data download is forbidden.")]
+    Deactivated,
+    /// Protected against deletion.
+    #[error("Image {0} is protected and cannot be deleted.")]
+    Protected(ImageId),
+    /// Locations are not shown, so they cannot be changed.
+    #[error("It's not allowed to {0} locations if locations are invisible.")]
+    LocationsInvisible(&'static str),
+    /// Upload refused by policy.
+    #[error("Not allowed to upload image data for image {0}")]
+    UploadDenied(ImageId),
+    /// Tagging refused by policy.
+    #[error("Not allowed to {verb} tags for image {id}.")]
+    TagsDenied {
+        /// `update` or `delete`.
+        verb: &'static str,
+        /// The image.
+        id: ImageId,
+    },
+    /// The id was used before, perhaps by an image since deleted.
+    #[error("Image ID {0} already exists!")]
+    Duplicate(ImageId),
+    /// PATCH replaces or removes what is not there.
+    #[error("Property {0} does not exist.")]
+    PropertyMissing(String),
+    /// Draft 4's add found the property there.
+    #[error("Property {0} already present.")]
+    PropertyPresent(String),
+    /// The move is not in the table of statuses.
+    #[error("Image status transition from {from} to {to} is not allowed")]
+    StatusConflict {
+        /// Where the image is.
+        from: ImageStatus,
+        /// Where it was to go.
+        to: ImageStatus,
+    },
+    /// Somebody else changed the image between our reading and writing it.
+    #[error("Image {0} was changed by another request; try again.")]
+    ChangedMeanwhile(ImageId),
+    /// No node list with this cache driver.
+    #[error("Centralized caching is not enabled")]
+    NotCentralized,
+    /// The image went away during its upload.
+    #[error(
+        "Image {0} could not be found after upload. The image may have been deleted during the upload, cleaning up the chunks uploaded."
+    )]
+    DeletedDuringUpload(ImageId),
+    /// Only active images can be cached.
+    #[error("Only images with status active can be targeted for queueing")]
+    NotActive,
+    /// A patch that cannot be read.
+    #[error("{0}")]
+    MalformedPatch(String),
+    /// A query parameter, header or body value that cannot be right; the text names it.
+    #[error("{0}")]
+    Invalid(String),
+    /// The body does not fit the schema.
+    #[error("{0}")]
+    SchemaMismatch(String),
+    /// Formats must be known before data is saved.
+    #[error("{} {} must be set prior to saving data.", if .0.len() == 1 { "Property" } else { "Properties" }, .0.join(", "))]
+    FormatsUnset(Vec<&'static str>),
+    /// The announced and the counted size differ.
+    #[error("Size mismatch: expected {expected} bytes, got {got} bytes")]
+    SizeMismatch {
+        /// What the headers said.
+        expected: u64,
+        /// What came.
+        got: u64,
+    },
+    /// More came than was announced.
+    #[error("Size exceeds: expected {expected} bytes, got {got} bytes")]
+    SizeExceeded {
+        /// What the headers said.
+        expected: u64,
+        /// What had come when it was stopped.
+        got: u64,
+    },
+    /// Bytes beyond the end, or a range that cannot be read.
+    #[error("{0}")]
+    RangeNotSatisfiable(String),
+    /// More properties, tags or members than allowed.
+    #[error(
+        "The limit has been exceeded on the number of allowed image {what}. Attempted: {attempted}, Maximum: {maximum}"
+    )]
+    QuotaExceeded {
+        /// `properties`, `tags`, …
+        what: &'static str,
+        /// How many there would be.
+        attempted: usize,
+        /// How many there may be.
+        maximum: i64,
+    },
+    /// Beyond `image_size_cap`.
+    #[error("The incoming image is too large: The provided image is too large.")]
+    TooLarge,
+    /// No room on the store's disk.
+    #[error(
+        "Image storage media is full: There is not enough disk space on the image storage media."
+    )]
+    StoreFull,
+    /// What the content inspection said.
+    #[error("{0}")]
+    UnsupportedContent(String),
+    /// The store named does not exist.
+    #[error("Unknown scheme '{0}' found in URI")]
+    UnknownStore(String),
+    /// Choosing a store makes sense with several only.
+    #[error(
+        "Store selection for download is not available when multiple backends are not enabled."
+    )]
+    NoStoreChoice,
+    /// A store to prefer that does not exist.
+    #[error("Store '{0}' is not configured.")]
+    PreferredStoreUnknown(String),
+    /// The store refuses writes.
+    #[error(
+        "Insufficient permissions on image storage media: Permission to write image storage media denied."
+    )]
+    StoreDenied,
+    /// The store cannot be reached or answers with errors.
+    #[error("The store that holds the data cannot be used at the moment.")]
+    StoreUnavailable(#[source] store::Error),
+    /// The client stopped sending.
+    #[error("The client closed the connection before all data was sent.")]
+    ClientGone,
+    /// Our fault; the cause is for the log only.
+    #[error("The server has either erred or is incapable of performing the requested operation.")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Error {
+    /// Which answer the condition calls for.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::ImageNotFound(_)
+            | Self::NamedImageNotFound(_)
+            | Self::NothingToDelete(_)
+            | Self::Hidden
+            | Self::CacheOff
+            | Self::SingleStore => Kind::NotFound,
+            Self::Denied(_)
+            | Self::CacheDenied
+            | Self::ForeignOwner(_)
+            | Self::MarkerHidden
+            | Self::OwnerFixed
+            | Self::ReadOnly(_)
+            | Self::Reserved(_)
+            | Self::FormatFixed(_)
+            | Self::NotRemovable(_)
+            | Self::Deactivated
+            | Self::Protected(_)
+            | Self::LocationsInvisible(_)
+            | Self::UploadDenied(_)
+            | Self::TagsDenied { .. } => Kind::Forbidden,
+            Self::Duplicate(_)
+            | Self::PropertyMissing(_)
+            | Self::PropertyPresent(_)
+            | Self::StatusConflict { .. }
+            | Self::ChangedMeanwhile(_)
+            | Self::NotCentralized => Kind::Conflict,
+            Self::DeletedDuringUpload(_) => Kind::Gone,
+            Self::NotActive
+            | Self::MalformedPatch(_)
+            | Self::Invalid(_)
+            | Self::SchemaMismatch(_)
+            | Self::FormatsUnset(_)
+            | Self::SizeMismatch { .. }
+            | Self::SizeExceeded { .. }
+            | Self::UnknownStore(_)
+            | Self::NoStoreChoice
+            | Self::PreferredStoreUnknown(_) => Kind::Invalid,
+            Self::QuotaExceeded { .. } | Self::TooLarge | Self::StoreFull => Kind::TooLarge,
+            Self::RangeNotSatisfiable(_) => Kind::Range,
+            Self::UnsupportedContent(_) => Kind::UnsupportedMedia,
+            Self::StoreDenied | Self::StoreUnavailable(_) => Kind::Unavailable,
+            Self::ClientGone => Kind::ClientGone,
+            Self::Internal(_) => Kind::Internal,
+        }
+    }
+
+    /// Wraps a cause the client must not see.
+    pub(crate) fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(cause.into())
+    }
+}

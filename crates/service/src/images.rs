@@ -1,0 +1,322 @@
+//! Create, show, update and delete an image.
+
+use serde_json::{Map, Value};
+use vidimus_auth::{Action, Context, Target};
+use vidimus_db::{self as db, ImageRecord, NewImage};
+use vidimus_types::{
+    Change, ImageId, ImageStatus, Visibility, is_reserved, schema::validate_image_body,
+};
+
+use crate::{
+    Error, ImageService, Result,
+    patch::{ImageEdit, field_u32, optional_text},
+    scope,
+    target::{self, image_target},
+};
+
+/// Attributes of a new image that only the server writes, though the schema knows them.
+const SERVER_OWNED: &[&str] = &[
+    "created_at",
+    "updated_at",
+    "status",
+    "checksum",
+    "size",
+    "virtual_size",
+];
+
+/// Attributes a body may not even mention.
+const LINKS: &[&str] = &["direct_url", "self", "file", "schema", "stores"];
+
+impl ImageService {
+    /// Registers an image without data, in status queued.
+    pub async fn create_image(
+        &self,
+        ctx: &Context,
+        mut body: Map<String, Value>,
+    ) -> Result<ImageRecord> {
+        if let Some(name) = LINKS.iter().find(|name| body.contains_key(**name)) {
+            return Err(Error::ReadOnly((*name).to_owned()));
+        }
+        let config = self.config();
+        validate_image_body(&body, &config.schema)
+            .map_err(|error| Error::SchemaMismatch(error.to_string()))?;
+
+        let tags = texts(body.remove("tags"));
+        let id = match body.remove("id") {
+            Some(Value::String(id)) => id
+                .parse()
+                .map_err(|_| Error::Invalid(format!("Invalid image id: {id}")))?,
+            _ => ImageId::random(),
+        };
+        let server_owned = SERVER_OWNED
+            .iter()
+            .find(|name| body.contains_key(**name))
+            .copied();
+        let visibility = match body.remove("visibility") {
+            Some(Value::String(word)) => word.parse().unwrap_or(Visibility::Shared),
+            _ => Visibility::Shared,
+        };
+        let owner = match body.remove("owner") {
+            None => ctx.project_id().map(str::to_owned),
+            given => optional_text(given),
+        };
+        let mut image = NewImage {
+            name: optional_text(body.remove("name")),
+            disk_format: optional_text(body.remove("disk_format")),
+            container_format: optional_text(body.remove("container_format")),
+            min_disk: field_u32("min_disk", body.remove("min_disk"))?,
+            min_ram: field_u32("min_ram", body.remove("min_ram"))?,
+            protected: body.remove("protected") == Some(Value::Bool(true)),
+            os_hidden: body.remove("os_hidden") == Some(Value::Bool(true)),
+            tags: distinct(tags),
+            visibility,
+            ..NewImage::new(id, owner)
+        };
+        if let Some(name) = body
+            .keys()
+            .find(|name| name.chars().count() > 255 || is_reserved(name))
+        {
+            return Err(if is_reserved(name) {
+                Error::Reserved(name.clone())
+            } else {
+                Error::Invalid(
+                    "Custom property should not be greater than 255 characters.".to_owned(),
+                )
+            });
+        }
+
+        self.enforce_create(ctx, &image)?;
+        if let Some(name) = server_owned {
+            return Err(Error::ReadOnly(name.to_owned()));
+        }
+        image.properties = body
+            .into_iter()
+            .map(|(name, value)| (name, optional_text(Some(value)).unwrap_or_default()))
+            .collect();
+        if image.properties.iter().any(|(name, _)| name == "locations") {
+            return Err(Error::Reserved("locations".to_owned()));
+        }
+        self.check_property_quota(image.properties.len())?;
+        self.check_tag_quota(image.tags.len())?;
+        match self.parts.db.images().create(&image).await {
+            Ok(record) => Ok(record),
+            Err(db::Error::Duplicate { .. }) => Err(Error::Duplicate(id)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn enforce_create(&self, ctx: &Context, image: &NewImage) -> Result<()> {
+        let target = target::proposed(image);
+        if let Err(denied) = self.parts.policy.enforce(ctx, Action::AddImage, &target) {
+            return Err(match &image.owner {
+                Some(owner) if ctx.project_id() != Some(owner) => {
+                    Error::ForeignOwner(owner.clone())
+                }
+                _ => denied.into(),
+            });
+        }
+        self.enforce_visibility(ctx, image.visibility, &target)
+    }
+
+    /// Publishing and sharing with the community have rules of their own.
+    pub(crate) fn enforce_visibility(
+        &self,
+        ctx: &Context,
+        visibility: Visibility,
+        target: &Target<'_>,
+    ) -> Result<()> {
+        let action = match visibility {
+            Visibility::Public => Action::PublicizeImage,
+            Visibility::Community => Action::CommunitizeImage,
+            Visibility::Private | Visibility::Shared => return Ok(()),
+        };
+        Ok(self.parts.policy.enforce(ctx, action, target)?)
+    }
+
+    /// The image as the caller may see it.
+    pub async fn show_image(&self, ctx: &Context, id: &ImageId) -> Result<ImageRecord> {
+        let record = self.find_image(ctx, id).await?;
+        self.enforce_on(ctx, Action::GetImage, &record)?;
+        Ok(record)
+    }
+
+    /// Changes an image. All changes happen, or none.
+    pub async fn update_image(
+        &self,
+        ctx: &Context,
+        id: &ImageId,
+        changes: Vec<Change>,
+    ) -> Result<ImageRecord> {
+        let record = self.find_image(ctx, id).await?;
+        if changes.is_empty() {
+            return Ok(record);
+        }
+        let status = record.status;
+        let mut edit = ImageEdit::new(record);
+        for change in changes {
+            self.apply_change(ctx, &mut edit, change)?;
+        }
+        if edit.added_properties() {
+            self.check_property_quota(edit.counted_properties())?;
+        }
+        self.check_tag_quota(edit.record().tags.len())?;
+        match self
+            .parts
+            .db
+            .images()
+            .update(id, status, &edit.into_changes())
+            .await
+        {
+            Ok(record) => Ok(record),
+            Err(db::Error::StatusConflict { .. }) => Err(Error::ChangedMeanwhile(*id)),
+            Err(db::Error::NotFound(_)) => Err(Error::ImageNotFound(id.to_string())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Hides the image at once and removes its data afterwards.
+    ///
+    /// The row changes before the cache or any store is touched, so a crash in between leaves data nobody points at,
+    /// with a location row that says so, and never a row whose data is gone. What cannot be removed now is tried again
+    /// by the scrubber.
+    pub async fn delete_image(&self, ctx: &Context, id: &ImageId) -> Result<()> {
+        let record = match self.find_image(ctx, id).await {
+            Err(Error::ImageNotFound(_)) => return Err(Error::NothingToDelete(id.to_string())),
+            found => found?,
+        };
+        self.enforce_on(ctx, Action::DeleteImage, &record)?;
+        if record.protected {
+            return Err(Error::Protected(*id));
+        }
+        let locations = match self.parts.db.images().delete(id, record.status).await {
+            Ok(locations) => locations,
+            Err(db::Error::NotFound(_)) => return Err(Error::NothingToDelete(id.to_string())),
+            Err(db::Error::StatusConflict { .. }) => return Err(Error::ChangedMeanwhile(*id)),
+            Err(error) => return Err(error.into()),
+        };
+        // A client that leaves now must not stop the removal half-way.
+        let service = self.clone();
+        let id = *id;
+        let removal = self.parts.tasks.spawn(async move {
+            service.forget_cached(&id).await;
+            for location in &locations {
+                service.remove_data(&id, location).await;
+            }
+        });
+        removal.await.map_err(Error::internal)
+    }
+
+    /// The image if the caller's scope contains it.
+    pub(crate) async fn find_image(&self, ctx: &Context, id: &ImageId) -> Result<ImageRecord> {
+        match self.parts.db.images().get(&scope(ctx), id).await {
+            Err(db::Error::NotFound(_)) => Err(Error::ImageNotFound(id.to_string())),
+            found => Ok(found?),
+        }
+    }
+
+    /// Asks the policy about an image that exists. Who may not even see it is told that it does not.
+    pub(crate) fn enforce_on(
+        &self,
+        ctx: &Context,
+        action: Action,
+        record: &ImageRecord,
+    ) -> Result<()> {
+        let target = image_target(ctx, record);
+        let policy = &self.parts.policy;
+        match policy.enforce(ctx, action, &target) {
+            Ok(()) => Ok(()),
+            Err(_)
+                if action == Action::GetImage || !policy.check(ctx, Action::GetImage, &target) =>
+            {
+                Err(Error::Hidden)
+            }
+            Err(denied) => Err(denied.into()),
+        }
+    }
+
+    pub(crate) fn check_property_quota(&self, count: usize) -> Result<()> {
+        check_quota("properties", count, self.config().property_quota)
+    }
+
+    pub(crate) fn check_tag_quota(&self, count: usize) -> Result<()> {
+        check_quota("tags", count, self.config().tag_quota)
+    }
+
+    /// The stores an image's data is in, in the order of its locations.
+    pub fn stores_of<'a>(&self, record: &'a ImageRecord) -> Vec<&'a str> {
+        if !self.has_several_stores() {
+            return Vec::new();
+        }
+        record
+            .locations
+            .iter()
+            .filter_map(|location| location.metadata.get("store")?.as_str())
+            .collect()
+    }
+
+    /// Where the data would be read from first.
+    pub fn direct_url(&self, record: &ImageRecord) -> Option<String> {
+        self.locations_of(record, &[])
+            .into_iter()
+            .next()
+            .map(|location| location.url)
+    }
+}
+
+fn check_quota(what: &'static str, attempted: usize, maximum: i64) -> Result<()> {
+    match usize::try_from(maximum) {
+        Ok(allowed) if attempted > allowed => Err(Error::QuotaExceeded {
+            what,
+            attempted,
+            maximum,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether data may be saved: both formats are known.
+pub(crate) fn require_formats(record: &ImageRecord) -> Result<()> {
+    let missing: Vec<&'static str> = [
+        ("disk_format", &record.disk_format),
+        ("container_format", &record.container_format),
+    ]
+    .into_iter()
+    .filter(|(_, format)| format.as_deref().is_none_or(str::is_empty))
+    .map(|(name, _)| name)
+    .collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::FormatsUnset(missing))
+    }
+}
+
+/// Whether the image may go from where it is to `to`.
+pub(crate) fn require_move(record: &ImageRecord, to: ImageStatus) -> Result<()> {
+    if record.status.can_become(to) {
+        Ok(())
+    } else {
+        Err(Error::StatusConflict {
+            from: record.status,
+            to,
+        })
+    }
+}
+
+fn texts(value: Option<Value>) -> Vec<String> {
+    match value {
+        Some(Value::Array(items)) => items
+            .into_iter()
+            .filter_map(|item| optional_text(Some(item)))
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Tags are a set; the first mention of each stays where it is.
+pub(crate) fn distinct(tags: Vec<String>) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    tags.into_iter()
+        .filter(|tag| seen.insert(tag.clone()))
+        .collect()
+}

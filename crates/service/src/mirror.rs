@@ -1,0 +1,168 @@
+//! Keeps Glance's `cached_images` table in step with the folder.
+//!
+//! The folder is the truth and the table a copy for others: other nodes ask it who has an image, and a Glance that takes
+//! over the folder expects its rows. The copy is written in batches, off the path of every download.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::SystemTime,
+};
+
+use chrono::{DateTime, Utc};
+use tokio::sync::Mutex;
+use vidimus_cache::{Entry, ImageCache};
+use vidimus_db::{CachedRow, Db};
+use vidimus_types::{CachedImage, ImageId, epoch_seconds};
+
+use crate::{CacheRecord, ImageService};
+
+/// What the table is known to hold for this node.
+#[derive(Debug)]
+pub(crate) struct CacheMirror {
+    record: CacheRecord,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    node: Option<i64>,
+    rows: HashMap<ImageId, i64>,
+}
+
+impl CacheMirror {
+    pub(crate) fn new(record: CacheRecord) -> Self {
+        Self {
+            record,
+            state: Mutex::default(),
+        }
+    }
+
+    /// Brings the table in step and returns the number of each row.
+    async fn write(
+        &self,
+        db: &Db,
+        cache: &ImageCache,
+        entries: &[Entry],
+    ) -> vidimus_db::Result<HashMap<ImageId, i64>> {
+        let CacheRecord::Database { node_url } = &self.record else {
+            // Nothing is written down, but what was counted must not pile up.
+            cache.drain_accesses();
+            return Ok(HashMap::new());
+        };
+        let mut state = self.state.lock().await;
+        let node = match state.node {
+            Some(node) => node,
+            None => {
+                let node = db.cached().node(node_url).await?;
+                state.rows = numbered(db, node).await?;
+                state.node = Some(node);
+                node
+            }
+        };
+        let present: HashSet<ImageId> = entries.iter().map(|entry| entry.image_id).collect();
+        let gone: Vec<ImageId> = state
+            .rows
+            .keys()
+            .filter(|id| !present.contains(*id))
+            .copied()
+            .collect();
+        if !gone.is_empty() {
+            db.cached().remove(node, &gone).await?;
+            state.rows.retain(|id, _| present.contains(id));
+        }
+        let new: Vec<CachedRow> = entries
+            .iter()
+            .filter(|entry| !state.rows.contains_key(&entry.image_id))
+            .map(row_of)
+            .collect();
+        if !new.is_empty() {
+            db.cached().upsert(node, &new).await?;
+            state.rows = numbered(db, node).await?;
+        }
+        let touches: Vec<(ImageId, u64, DateTime<Utc>)> = cache
+            .drain_accesses()
+            .into_iter()
+            .map(|access| {
+                (
+                    access.image_id,
+                    access.hits_added,
+                    utc(access.last_accessed),
+                )
+            })
+            .collect();
+        if !touches.is_empty() {
+            db.cached().touch(node, &touches).await?;
+        }
+        Ok(state.rows.clone())
+    }
+}
+
+impl ImageService {
+    /// The cached images as the API shows them. When the database cannot be reached the folder is shown all the same.
+    pub(crate) async fn cached_images(&self, cache: &ImageCache) -> Vec<CachedImage> {
+        let entries = cache.list();
+        let rows = self.write_records_of(cache, &entries).await;
+        entries
+            .iter()
+            .map(|entry| CachedImage {
+                id: rows.get(&entry.image_id).copied(),
+                image_id: entry.image_id,
+                last_accessed: epoch_seconds(utc(entry.last_accessed)),
+                last_modified: epoch_seconds(utc(entry.last_modified)),
+                size: entry.size_bytes,
+                hits: entry.hits,
+            })
+            .collect()
+    }
+
+    /// Writes down what is cached on this node and how often it was served.
+    pub(crate) async fn write_cache_records(&self, cache: &ImageCache) {
+        self.write_records_of(cache, &cache.list()).await;
+    }
+
+    async fn write_records_of(
+        &self,
+        cache: &ImageCache,
+        entries: &[Entry],
+    ) -> HashMap<ImageId, i64> {
+        match self
+            .parts
+            .mirror
+            .write(&self.parts.db, cache, entries)
+            .await
+        {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the cache records in the database are behind"
+                );
+                HashMap::new()
+            }
+        }
+    }
+}
+
+async fn numbered(db: &Db, node: i64) -> vidimus_db::Result<HashMap<ImageId, i64>> {
+    Ok(db
+        .cached()
+        .list(node)
+        .await?
+        .into_iter()
+        .map(|(number, row)| (row.image_id, number))
+        .collect())
+}
+
+fn row_of(entry: &Entry) -> CachedRow {
+    CachedRow {
+        image_id: entry.image_id,
+        last_accessed: utc(entry.last_accessed),
+        last_modified: utc(entry.last_modified),
+        size: entry.size_bytes,
+        hits: entry.hits,
+    }
+}
+
+fn utc(time: SystemTime) -> DateTime<Utc> {
+    time.into()
+}

@@ -1,0 +1,52 @@
+//! Put a tag on an image, take it off.
+
+use serde_json::{Map, Value};
+use vidimus_auth::{Action, Context};
+use vidimus_db::ImageRecord;
+use vidimus_types::{ImageId, schema::validate_image_body};
+
+use crate::{Error, ImageService, Result};
+
+impl ImageService {
+    /// Puts a tag on an image; a tag that is there already stays.
+    pub async fn add_tag(&self, ctx: &Context, id: &ImageId, tag: &str) -> Result<()> {
+        let fragment = Map::from_iter([(
+            "tags".to_owned(),
+            Value::Array(vec![Value::String(tag.to_owned())]),
+        )]);
+        validate_image_body(&fragment, &self.config().schema)
+            .map_err(|error| Error::SchemaMismatch(error.to_string()))?;
+        let record = self.find_tagged(ctx, id, "update").await?;
+        if record.tags.iter().any(|present| present == tag) {
+            return Ok(());
+        }
+        self.check_tag_quota(record.tags.len() + 1)?;
+        Ok(self.parts.db.tags().add(id, tag).await?)
+    }
+
+    /// Takes a tag off an image.
+    pub async fn remove_tag(&self, ctx: &Context, id: &ImageId, tag: &str) -> Result<()> {
+        self.find_tagged(ctx, id, "delete").await?;
+        if self.parts.db.tags().remove(id, tag).await? {
+            Ok(())
+        } else {
+            Err(Error::Hidden)
+        }
+    }
+
+    async fn find_tagged(
+        &self,
+        ctx: &Context,
+        id: &ImageId,
+        verb: &'static str,
+    ) -> Result<ImageRecord> {
+        let record = match self.find_image(ctx, id).await {
+            Err(Error::ImageNotFound(id)) => return Err(Error::NamedImageNotFound(id)),
+            found => found?,
+        };
+        match self.enforce_on(ctx, Action::ModifyImage, &record) {
+            Err(Error::Denied(_)) => Err(Error::TagsDenied { verb, id: *id }),
+            outcome => outcome.map(|()| record),
+        }
+    }
+}

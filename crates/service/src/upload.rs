@@ -1,0 +1,235 @@
+//! The upload, in order: find, ask, claim the image, store and watch the data, judge it, commit.
+//!
+//! Data before row: the image becomes active in one transaction after its data is durable. Until then the image is
+//! `saving`, and everything done so far is undone if the upload does not finish.
+
+use std::io;
+
+use bytes::Bytes;
+use futures_util::Stream;
+use vidimus_auth::{Action, Context};
+use vidimus_db::{self as db, ImageRecord, UploadFacts};
+use vidimus_inspect::Declared;
+use vidimus_store::{self as store, Location};
+use vidimus_types::{ImageId, ImageStatus, StoreId};
+
+use crate::{
+    Error, ImageService, Result,
+    data::{Facts, Limits, Watch},
+    images::{require_formats, require_move},
+};
+
+/// What comes with the data.
+#[derive(Debug, Clone, Default)]
+pub struct UploadRequest {
+    /// The size the client announced.
+    pub announced_size: Option<u64>,
+    /// The store the client chose.
+    pub store: Option<String>,
+}
+
+impl ImageService {
+    /// Takes the data of a queued image and makes the image active.
+    ///
+    /// Safe to drop: from the moment the image is claimed the work runs in a task of its own, which notices when `data`
+    /// ends early and undoes what it did.
+    pub async fn upload<S>(
+        &self,
+        ctx: &Context,
+        id: &ImageId,
+        request: UploadRequest,
+        data: S,
+    ) -> Result<()>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        let store = self.choose_store(request.store.as_deref())?;
+        let record = self.find_image(ctx, id).await?;
+        match self.enforce_on(ctx, Action::UploadImage, &record) {
+            Err(Error::Denied(_)) => return Err(Error::UploadDenied(*id)),
+            outcome => outcome?,
+        }
+        require_move(&record, ImageStatus::Saving)?;
+        require_formats(&record)?;
+
+        let service = self.clone();
+        let upload = async move {
+            service.claim(&record).await?;
+            let outcome = service
+                .save_data(&record, &store, request.announced_size, data)
+                .await;
+            if outcome.is_err() {
+                service.restore_queued(&record.id).await;
+            }
+            outcome
+        };
+        self.parts
+            .tasks
+            .spawn(upload)
+            .await
+            .map_err(Error::internal)?
+    }
+
+    fn choose_store(&self, name: Option<&str>) -> Result<StoreId> {
+        let stores = &self.parts.stores;
+        let Some(name) = name.filter(|_| stores.is_multi()) else {
+            return Ok(stores.default_store().id().clone());
+        };
+        let id: StoreId = name
+            .parse()
+            .map_err(|_| Error::UnknownStore(name.to_owned()))?;
+        match stores.get(&id) {
+            Ok(_) => Ok(id),
+            Err(_) => Err(Error::UnknownStore(name.to_owned())),
+        }
+    }
+
+    /// Moves the image from queued to saving, unless somebody else was faster.
+    async fn claim(&self, record: &ImageRecord) -> Result<()> {
+        let (from, to) = (ImageStatus::Queued, ImageStatus::Saving);
+        match self
+            .parts
+            .db
+            .images()
+            .transition(&record.id, from, to)
+            .await
+        {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Error::StatusConflict {
+                from: ImageStatus::Saving,
+                to,
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn save_data<S>(
+        &self,
+        record: &ImageRecord,
+        store: &StoreId,
+        announced_size: Option<u64>,
+        data: S,
+    ) -> Result<()>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        let config = self.config();
+        // Compat: an announced size of zero means that the size is not known (openstacksdk sends it for empty files).
+        let expected = announced_size.filter(|size| *size > 0);
+        if expected.is_some_and(|size| size > config.image_size_cap) {
+            return Err(Error::TooLarge);
+        }
+        let limits = Limits {
+            cap: config.image_size_cap,
+            expected,
+        };
+        let inspect = record.container_format.as_deref() == Some("bare");
+        let (watch, data) = Watch::over(data, limits, config.hash_algorithm, inspect)?;
+
+        let store = self.parts.stores.get(store)?;
+        let stored = match store.put(&record.id, data, expected).await {
+            Ok(stored) => stored,
+            Err(error) => return Err(watch.broken().unwrap_or_else(|| Error::from(error))),
+        };
+        let committed = async {
+            let facts = watch.finish(limits).await?;
+            self.commit(record, facts, &stored.location).await
+        };
+        let outcome = committed.await;
+        if outcome.is_err() {
+            self.undo_put(&record.id, &stored.location).await;
+        }
+        outcome
+    }
+
+    async fn commit(&self, record: &ImageRecord, facts: Facts, location: &Location) -> Result<()> {
+        let config = self.config();
+        let virtual_size = match facts.inspector {
+            Some(inspector) => {
+                let declared = Declared {
+                    disk_format: record.disk_format.as_deref().unwrap_or_default(),
+                    container_format: record.container_format.as_deref().unwrap_or_default(),
+                };
+                let verdict = inspector
+                    .finish(&declared, &config.inspection)
+                    .map_err(|rejection| Error::UnsupportedContent(rejection.to_string()))?;
+                if let Some(warning) = &verdict.warning {
+                    tracing::warn!(image.id = %record.id, "{warning}");
+                }
+                verdict.virtual_size
+            }
+            None => None,
+        };
+        let facts = UploadFacts {
+            size: facts.size_bytes,
+            checksum: facts.md5,
+            os_hash_algo: config.hash_algorithm.name().to_owned(),
+            os_hash_value: facts.hash,
+            virtual_size,
+            url: location.url.clone(),
+            metadata: location.metadata.clone(),
+        };
+        match self
+            .parts
+            .db
+            .images()
+            .commit_upload(&record.id, &facts)
+            .await
+        {
+            Ok(record) => {
+                tracing::info!(image.id = %record.id, size_bytes = facts.size, "image active");
+                Ok(())
+            }
+            Err(db::Error::NotFound(_) | db::Error::StatusConflict { .. }) => {
+                Err(Error::DeletedDuringUpload(record.id))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn undo_put(&self, id: &ImageId, location: &Location) {
+        let removed = match self.parts.stores.find(location) {
+            Ok(store) => store.delete(location).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = removed {
+            tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "the data of a failed upload could not be removed");
+        }
+    }
+
+    /// Gives the image back to its owner for another try.
+    async fn restore_queued(&self, id: &ImageId) {
+        match self
+            .parts
+            .db
+            .images()
+            .restore_queued(id, ImageStatus::Saving)
+            .await
+        {
+            Ok(true) => {}
+            Ok(false) => tracing::info!(image.id = %id, "the image was deleted during its upload"),
+            Err(error) => {
+                tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "the image stays in saving until the next start");
+            }
+        }
+    }
+}
+
+impl From<store::Error> for Error {
+    /// What a store's failure means to somebody who writes. Reading has its own way, see `download`.
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Full { .. } => Self::StoreFull,
+            store::Error::Denied { .. } => Self::StoreDenied,
+            store::Error::NoSuchStore { store } => Self::UnknownStore(store.to_string()),
+            other => Self::StoreUnavailable(other),
+        }
+    }
+}
+
+impl From<db::Error> for Error {
+    /// Conditions of the database that no use case expects are our fault.
+    fn from(error: db::Error) -> Self {
+        Self::internal(error)
+    }
+}

@@ -1,0 +1,42 @@
+//! Regular housekeeping: prune and clean the cache, write its records down, retry deletions that failed.
+//!
+//! Every step logs its own failure and leaves the others alone.
+
+use tokio::time::MissedTickBehavior;
+
+use crate::ImageService;
+
+pub(super) async fn run(service: ImageService) {
+    let mut ticks = tokio::time::interval(service.config().upkeep_interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Some(cache) = &service.parts.cache {
+            match cache.prune().await {
+                Ok(pruned) if pruned.images > 0 => {
+                    tracing::info!(
+                        images = pruned.images,
+                        size_bytes = pruned.bytes,
+                        "cache pruned"
+                    );
+                }
+                Ok(_) => {}
+                Err(error) => warn("prune", &error),
+            }
+            if let Err(error) = cache.clean().await {
+                warn("clean", &error);
+            }
+            if let Err(error) = cache.save_index().await {
+                warn("save the cache index", &error);
+            }
+            service.write_cache_records(cache).await;
+        }
+        if let Err(error) = service.scrub().await {
+            warn("scrub", &error);
+        }
+    }
+}
+
+fn warn(step: &'static str, error: &(dyn std::error::Error + 'static)) {
+    tracing::warn!(step, error, "housekeeping step failed, will try again");
+}
