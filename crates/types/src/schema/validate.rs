@@ -225,7 +225,7 @@ fn missing(required: &Value, value: &Value) -> Vec<String> {
 fn unmet(keyword: &str, wanted: &Value, value: &Value) -> Option<String> {
     let complaint = match keyword {
         "type" => {
-            let names: Vec<String> = type_names(wanted).iter().map(|name| repr(name)).collect();
+            let names: Vec<String> = type_names(wanted).iter().map(repr).collect();
             (!is_of_type(value, wanted)).then(|| format!("is not of type {}", names.join(", ")))
         }
         "enum" => {
