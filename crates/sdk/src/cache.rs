@@ -18,7 +18,9 @@ impl<'a> Cache<'a> {
 
     /// What is cached and what waits to be.
     pub async fn list(&self) -> Result<CacheState> {
-        let body = self.client.send_for_json(Call::get(&["cache"])).await?;
+        let body = self.client.send_for_json(Call::get(&["cache"])).await;
+        // Compat: openstacksdk's words, the `None` included.
+        let body = body.map_err(|error| error.labelled("No Cache found for None"))?;
         serde_json::from_value(body).map_err(|error| Error::invalid_response("cache", error))
     }
 

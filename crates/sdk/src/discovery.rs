@@ -39,8 +39,6 @@ pub(crate) async fn image_endpoint(
     transport: &Transport,
     session: &Session,
 ) -> Result<Url> {
-    // Compat: an override is used as it stands, as openstacksdk does once an API version is configured (the command
-    // always configures one).
     let given = match &config.image_endpoint_override {
         Some(given) => given.clone(),
         None => session.image_endpoint(transport).await?,
@@ -49,7 +47,7 @@ pub(crate) async fn image_endpoint(
     if has_version(&url) {
         return Ok(url);
     }
-    match versions(&url, transport, session).await {
+    match versions(&url, transport).await {
         Ok(versions) => Ok(newest(&versions)
             .and_then(|version| self_link(version, &url))
             .unwrap_or_else(|| below(&url, "v2"))),
@@ -84,9 +82,9 @@ fn has_version(url: &Url) -> bool {
         .is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()))
 }
 
-async fn versions(url: &Url, transport: &Transport, session: &Session) -> Result<Vec<Version>> {
-    let mut request = Request::new(Method::GET, url.clone()).header(ACCEPT, "application/json")?;
-    request.credentials = session.credentials(transport).await?.headers()?;
+/// Compat: asked without a token, as keystoneauth does.
+async fn versions(url: &Url, transport: &Transport) -> Result<Vec<Version>> {
+    let request = Request::new(Method::GET, url.clone()).header(ACCEPT, "application/json")?;
     let response = transport::checked(&Method::GET, transport.send(request).await?).await?;
     let body = transport::json(response).await?;
     let document: Versions =
@@ -98,7 +96,7 @@ async fn versions(url: &Url, transport: &Transport, session: &Session) -> Result
 fn newest(versions: &[Version]) -> Option<&Version> {
     versions
         .iter()
-        .filter(|version| matches!(version.status.as_str(), "CURRENT" | "SUPPORTED" | "stable"))
+        .filter(|version| matches!(version.status.as_str(), "CURRENT" | "SUPPORTED"))
         .filter_map(|version| Some((minor(&version.id)?, version)))
         .max_by_key(|(minor, _)| *minor)
         .map(|(_, version)| version)

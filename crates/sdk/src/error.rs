@@ -195,6 +195,14 @@ impl Error {
         }
     }
 
+    /// Gives an HTTP error the label openstacksdk puts in front when a resource is fetched by its id.
+    pub(crate) fn labelled(mut self, label: impl Into<String>) -> Self {
+        if let Self::Http(error) = &mut self {
+            error.label = Some(label.into());
+        }
+        self
+    }
+
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { path, source }

@@ -64,6 +64,9 @@ pub struct HttpError {
     pub url: String,
     /// What the body says went wrong, or the reason phrase when it says nothing.
     pub details: String,
+    /// What stands in front of the details instead of class and status, where openstacksdk says something else:
+    /// `No Image found for …`.
+    pub label: Option<String>,
     /// `x-openstack-request-id`, by which the server's operator finds the request in the log.
     pub request_id: Option<String>,
 }
@@ -82,13 +85,11 @@ impl fmt::Display for HttpError {
         } else {
             "Server"
         };
-        write!(
-            f,
-            "{}: {}: {source} Error for url: {}",
-            self.class().name(),
-            self.status,
-            self.url
-        )?;
+        match &self.label {
+            Some(label) => f.write_str(label)?,
+            None => write!(f, "{}: {}", self.class().name(), self.status)?,
+        }
+        write!(f, ": {source} Error for url: {}", self.url)?;
         if self.details.is_empty() {
             Ok(())
         } else {

@@ -5,7 +5,7 @@
 
 use reqwest::{
     Method,
-    header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName},
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,9 +13,8 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use crate::{
-    AuthMethod, CloudConfig, Error, IdentityAuth, Result, Scope, Secret, UserRef,
+    AuthMethod, CloudConfig, Error, IdentityAuth, Named, Result, Scope, Secret, UserRef,
     catalog::{self, Service},
-    config::Named,
     http_error,
     transport::{self, Request, Transport},
 };
@@ -264,9 +263,11 @@ async fn authenticate(transport: &Transport, identity: &IdentityAuth) -> Result<
     let status = response.status();
     if !status.is_success() {
         let request_id = transport::request_id(&response);
+        let content_type =
+            transport::header_text(&response, CONTENT_TYPE.as_str()).unwrap_or_default();
         let body = response.bytes().await.unwrap_or_default();
         let message = http_error::details(
-            "application/json",
+            &content_type,
             &body,
             status.canonical_reason().unwrap_or_default(),
         );

@@ -63,12 +63,13 @@ impl<'a> Images<'a> {
 
     /// The image with this id.
     pub async fn get(&self, id: &ImageId) -> Result<Image> {
-        self.fetch(id.as_str()).await
+        let image = self.fetch(id.as_str()).await;
+        image.map_err(|error| error.labelled(format!("No Image found for {id}")))
     }
 
     /// The one image with this id or, if there is none, with this name, hidden images last.
     ///
-    /// Compat: openstacksdk's three steps. A name that cannot be part of an id is not tried as one, where openstacksdk
+    /// Compat: openstacksdk's three steps, though it goes through all hidden images in the third. A name that cannot be part of an id is not tried as one, where openstacksdk
     /// would send a request to some other path.
     pub async fn find(&self, name_or_id: &str) -> Result<Image> {
         if may_be_id(name_or_id) {

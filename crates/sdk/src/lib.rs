@@ -40,7 +40,7 @@ mod upload;
 
 pub use cache::Cache;
 pub use client::Client;
-pub use config::{AuthMethod, CloudConfig, IdentityAuth, Overrides, Scope, Tls, UserRef};
+pub use config::{AuthMethod, CloudConfig, IdentityAuth, Named, Overrides, Scope, Tls, UserRef};
 pub use download::{Download, DownloadRequest};
 pub use environment::Environment;
 pub use error::{Error, Result};

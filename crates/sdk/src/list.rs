@@ -11,7 +11,8 @@ use crate::{Client, Error, Image, Result, client::Call};
 /// Which images to list, and in what portions.
 #[derive(Debug, Clone, Default)]
 pub struct ListQuery {
-    filters: Vec<(String, String)>,
+    /// Query parameters of the API, see [`Self::filter`].
+    pub filters: Vec<(String, String)>,
     /// How many images the server should send at a time; its own default where `None`.
     pub page_size: Option<u64>,
     /// Start behind the image with this id.

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use reqwest::{
     Body, Method, Response, StatusCode,
-    header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION},
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION},
     redirect,
 };
 use url::{Host, Url};
@@ -165,6 +165,8 @@ impl Transport {
             .request(method.clone(), url.clone())
             .headers(headers);
         match payload {
+            // hyper sends no length here, and some proxies refuse a PUT without.
+            Payload::Empty if method != Method::GET => builder = builder.header(CONTENT_LENGTH, 0),
             Payload::Empty => {}
             Payload::Bytes(bytes) => builder = builder.body(bytes),
             Payload::Stream(body) => builder = builder.body(body),
@@ -211,39 +213,27 @@ impl Transport {
         if kind.is_loopback {
             builder = builder.no_proxy();
         }
-        builder = if !kind.is_tls {
-            // Reading the machine's certificates takes longer than a whole request over plain HTTP.
-            builder.tls_certs_only([])
-        } else if self.tls.verify {
+        if kind.is_tls {
             let files = TlsFiles::read(&self.tls)?;
-            let builder = match files.roots {
-                Some(roots) => builder.tls_certs_only(roots),
-                None => builder,
-            };
-            with_identity(builder, files.identity)
+            if !self.tls.verify {
+                builder = builder.tls_danger_accept_invalid_certs(true);
+            }
+            if let Some(roots) = files.roots {
+                builder = builder.tls_certs_only(roots);
+            }
+            if let Some(identity) = files.identity {
+                builder = builder.identity(identity);
+            }
         } else {
-            let files = TlsFiles::read(&self.tls)?;
-            with_identity(
-                builder.tls_danger_accept_invalid_certs(true),
-                files.identity,
-            )
-        };
+            // Reading the machine's certificates takes longer than a whole request over plain HTTP.
+            builder = builder.tls_certs_only([]);
+        }
         builder.build().map_err(|error| {
             Error::Config(format!(
                 "the TLS settings cannot be used: {}",
                 causes(&error)
             ))
         })
-    }
-}
-
-fn with_identity(
-    builder: reqwest::ClientBuilder,
-    identity: Option<reqwest::Identity>,
-) -> reqwest::ClientBuilder {
-    match identity {
-        Some(identity) => builder.identity(identity),
-        None => builder,
     }
 }
 
@@ -318,6 +308,7 @@ pub(crate) async fn checked(method: &Method, response: Response) -> Result<Respo
         method: method.clone(),
         url: url.to_string(),
         details: http_error::details(&content_type, &body, &reason),
+        label: None,
         request_id,
     }
     .into())
@@ -363,6 +354,10 @@ fn causes(error: &reqwest::Error) -> String {
     }
     if words.is_empty() {
         words.push(error.to_string());
+    }
+    // What `openssl req -x509` makes by default. OpenSSL's clients accept it, rustls does not.
+    if words.iter().any(|text| text.contains("CaUsedAsEndEntity")) {
+        words.push("the server's certificate is one of an authority, create it with basicConstraints=CA:FALSE".to_owned());
     }
     words.join(": ")
 }

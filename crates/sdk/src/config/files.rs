@@ -1,13 +1,18 @@
 //! Finds and reads `clouds.yaml`, `secure.yaml` and `clouds-public.yaml`.
 
 use std::{
-    io,
+    fmt, io,
     path::{Path, PathBuf},
 };
 
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeSeed, MapAccess, Visitor},
+};
 use serde_json::{Map, Value};
 
-use crate::{Environment, Error, Result};
+use super::merge::{AUTH_OPTIONS, current_name};
+use crate::Environment;
 
 const SUFFIXES: [&str; 3] = [".yaml", ".yml", ".json"];
 
@@ -18,7 +23,7 @@ pub(super) fn load(
     stem: &str,
     variable: Option<&str>,
     environment: &Environment,
-) -> Result<Option<(PathBuf, Map<String, Value>)>> {
+) -> Option<(PathBuf, Map<String, Value>)> {
     let named = variable
         .and_then(|variable| environment.get(variable))
         .map(PathBuf::from);
@@ -42,20 +47,13 @@ pub(super) fn load(
             }
         };
         match parse(&path, &text) {
-            Ok(Value::Object(content)) => return Ok(Some((path, content))),
-            Ok(Value::Null) if text.trim().is_empty() => return Ok(Some((path, Map::new()))),
-            Ok(_) => {
-                return Err(Error::ConfigFile {
-                    path,
-                    reason: "it is not a mapping".to_owned(),
-                });
-            }
+            Ok(content) => return Some((path, content.unwrap_or_default())),
             Err(reason) => {
                 tracing::warn!(path = %path.display(), reason, "skipping configuration file")
             }
         }
     }
-    Ok(None)
+    None
 }
 
 /// Where configuration files are looked for. Compat: openstacksdk's order.
@@ -79,13 +77,103 @@ fn folders(environment: &Environment) -> Vec<PathBuf> {
     folders
 }
 
-fn parse(path: &Path, text: &str) -> std::result::Result<Value, String> {
+/// The content of a file; none of an empty one.
+fn parse(path: &Path, text: &str) -> Result<Option<Map<String, Value>>, String> {
     if path
         .extension()
         .is_some_and(|extension| extension == "json")
     {
-        serde_json::from_str(text).map_err(|error| error.to_string())
-    } else {
-        serde_saphyr::from_str(text).map_err(|error| error.to_string())
+        return serde_json::from_str(text).map_err(|error| error.to_string());
+    }
+    // Compat: the last of several values for one key wins, as with PyYAML.
+    let options = serde_saphyr::options! { duplicate_keys: serde_saphyr::options::DuplicateKeyPolicy::LastWins };
+    let content: Option<File> =
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())?;
+    Ok(content.map(|File(content)| content))
+}
+
+/// A YAML file, read so that credentials are the text that stands there: `password: 1e3` is three characters, not a
+/// thousand. Only what is no credential is left to YAML's guesses.
+struct File(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for File {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Section::File
+            .deserialize(deserializer)
+            .map(|value| match value {
+                Value::Object(content) => Self(content),
+                _ => Self(Map::new()),
+            })
+    }
+}
+
+/// Where in the file a mapping stands, which says how to read what is in it.
+#[derive(Clone, Copy)]
+enum Section {
+    File,
+    Clouds,
+    Cloud,
+    Auth,
+}
+
+impl Section {
+    /// How to read the value of `key` in this section: as a mapping of its own kind, or not.
+    fn inner(self, key: &str) -> Option<Self> {
+        match (self, key) {
+            (Self::File, "clouds" | "public-clouds") => Some(Self::Clouds),
+            (Self::Clouds, _) => Some(Self::Cloud),
+            (Self::Cloud, "auth") => Some(Self::Auth),
+            _ => None,
+        }
+    }
+
+    fn is_text(self, key: &str) -> bool {
+        let key = key.replace('-', "_");
+        matches!(self, Self::Cloud | Self::Auth) && AUTH_OPTIONS.contains(&current_name(&key))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Section {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_option(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Section {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a mapping")
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let mut content = Map::new();
+        while let Some(key) = entries.next_key::<String>()? {
+            let value = if let Some(inner) = self.inner(&key) {
+                entries.next_value_seed(inner)?
+            } else if self.is_text(&key) {
+                entries
+                    .next_value::<Option<String>>()?
+                    .map_or(Value::Null, Value::String)
+            } else {
+                entries.next_value()?
+            };
+            content.insert(key, value);
+        }
+        Ok(Value::Object(content))
     }
 }

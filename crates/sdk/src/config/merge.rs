@@ -50,8 +50,8 @@ const COMMAND_OPTIONS: &[&str] = &[
     "identity_api_version",
 ];
 
-/// Options that live in the `auth` section and may stand outside of it.
-const AUTH_OPTIONS: &[&str] = &[
+/// Options that live in the `auth` section and may stand outside of it. All of them are single texts.
+pub(super) const AUTH_OPTIONS: &[&str] = &[
     "auth_url",
     "username",
     "user_id",
@@ -186,7 +186,7 @@ fn read_clouds(environment: &Environment) -> Result<Map<String, Value>> {
         ("clouds", "OS_CLIENT_CONFIG_FILE"),
         ("secure", "OS_CLIENT_SECURE_FILE"),
     ] {
-        if let Some((path, file)) = files::load(stem, Some(variable), environment)? {
+        if let Some((path, file)) = files::load(stem, Some(variable), environment) {
             if !file.contains_key("clouds") {
                 tracing::warn!(path = %path.display(), "the file has no `clouds`");
             }
@@ -245,7 +245,7 @@ fn environment_options(environment: &Environment) -> Option<Vec<(String, String)
     Some(options)
 }
 
-fn current_name(name: &str) -> &str {
+pub(super) fn current_name(name: &str) -> &str {
     OLD_NAMES
         .iter()
         .find(|(old, _)| *old == name)
@@ -320,7 +320,7 @@ fn profile(cloud: &Map<String, Value>, environment: &Environment) -> Result<Map<
     else {
         return Ok(Map::new());
     };
-    let vendors = files::load("clouds-public", None, environment)?;
+    let vendors = files::load("clouds-public", None, environment);
     let found = vendors
         .and_then(|(_, mut content)| content.remove("public-clouds"))
         .and_then(|mut profiles| profiles.get_mut(&name).map(Value::take));

@@ -9,8 +9,7 @@ mod tls;
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-pub(crate) use auth::Named;
-pub use auth::{AuthMethod, IdentityAuth, Scope, UserRef};
+pub use auth::{AuthMethod, IdentityAuth, Named, Scope, UserRef};
 pub use tls::Tls;
 pub(crate) use tls::TlsFiles;
 
