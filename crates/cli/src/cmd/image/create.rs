@@ -1,0 +1,210 @@
+//! `image create`
+
+use std::{
+    fs::File,
+    io::{self, IsTerminal, Seek},
+    os::fd::AsFd,
+    path::Path,
+};
+
+use serde_json::{Map, Value, json};
+use vidimus_sdk::{CreatedImage, ImageId, NewImage, Upload};
+
+use super::{attributes, progress, project_id, refuse_dead_option};
+use crate::{
+    args::ImageCreate,
+    cmd::Context,
+    error::{Error, Result},
+    output::repr,
+};
+
+const IMPORT_METHOD: &str = "glance-direct";
+
+/// Where the data comes from.
+enum Source {
+    File(String),
+    Stdin,
+}
+
+pub(in crate::cmd) async fn create(arguments: ImageCreate, context: &Context) -> Result<()> {
+    refuse_dead_option(arguments.dead_option())?;
+    refuse_unsupported(&arguments)?;
+    let owner = project_id(&arguments.project, context).await?;
+    let (name, source) = source(&arguments)?;
+    if arguments.size.is_some() && source.is_none() {
+        return Err(Error::Failed("--size requires image data via --file or stdin".to_owned()));
+    }
+    let image = new_image(&arguments, name, owner)?;
+    // Opened before the image is created: no image should be left behind by a file that cannot be read.
+    let data = match &source {
+        Some(source) => Some(open(source, &arguments)?),
+        None => None,
+    };
+    let created = context.client.images().create(&image).await?;
+    if let Some(data) = data {
+        if let Err(error) = send(&created, data, &arguments, context).await {
+            // Compat: an image whose data could not be sent is taken back. The first error is the one to report.
+            let _ = context.client.images().delete(&created.image.id).await;
+            return Err(error);
+        }
+    }
+    let image = context.client.images().get(&created.image.id).await?;
+    context.show(&attributes::record(&image, false), &arguments.format)
+}
+
+fn refuse_unsupported(arguments: &ImageCreate) -> Result<()> {
+    let used = |value: &Option<String>| value.as_ref().is_some_and(|value| !value.is_empty());
+    let refused = [
+        (used(&arguments.volume), "--volume", "the Block Storage service"),
+        (used(&arguments.sign_key_path), "--sign-key-path", "the Key Manager service"),
+        (used(&arguments.sign_cert_id), "--sign-cert-id", "the Key Manager service"),
+    ];
+    match refused.iter().find(|(is_used, ..)| *is_used) {
+        None => Ok(()),
+        Some((_, option, service)) => {
+            Err(Error::Failed(format!("{option} is not supported: this program does not speak to {service}")))
+        }
+    }
+}
+
+/// The image's name and the source of its data.
+///
+/// Compat: without `--file`, standard input is the data unless it is a terminal or closed, so a script with nothing on
+/// it creates an image of no bytes. If there is neither, a file whose path is the image's name is taken.
+fn source(arguments: &ImageCreate) -> Result<(String, Option<Source>)> {
+    let name = arguments.name.clone();
+    if let Some(path) = arguments.file.as_ref().filter(|path| !path.is_empty()) {
+        return Ok((name, Some(Source::File(path.clone()))));
+    }
+    let stdin = io::stdin();
+    let is_open = rustix::fs::fstat(stdin.as_fd()).is_ok();
+    if is_open && !stdin.is_terminal() {
+        return Ok((name, Some(Source::Stdin)));
+    }
+    let path = Path::new(&name);
+    if path.is_file() {
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        return Ok((stem, Some(Source::File(name))));
+    }
+    Ok((name, None))
+}
+
+fn new_image(arguments: &ImageCreate, name: String, owner: Option<String>) -> Result<NewImage> {
+    let mut properties = Map::new();
+    // Compat: zero is as good as nothing here.
+    let number = |value: Option<i64>| value.filter(|value| *value != 0).map(Value::from);
+    let mut put = |key: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            properties.insert(key.to_owned(), value);
+        }
+    };
+    put("min_disk", number(arguments.min_disk));
+    put("min_ram", number(arguments.min_ram));
+    put("visibility", arguments.visibility().map(Value::from));
+    for (key, value) in &arguments.properties {
+        put(attributes::wire_name(key), Some(property(key, value)?));
+    }
+    put("protected", arguments.protected().map(Value::from));
+    put("visibility", arguments.visibility().map(Value::from));
+    put("owner", owner.map(Value::from));
+    put("owner_specified.openstack.md5", Some(json!("")));
+    put("owner_specified.openstack.sha256", Some(json!("")));
+    put("owner_specified.openstack.object", Some(json!(format!("images/{name}"))));
+    let mut id = None;
+    if let Some(text) = arguments.id.as_ref().filter(|id| !id.is_empty()) {
+        match text.parse::<ImageId>() {
+            Ok(parsed) => id = Some(parsed),
+            // The server has its own words for this.
+            Err(_) => put("id", Some(json!(text))),
+        }
+    }
+    Ok(NewImage {
+        id,
+        name: Some(name),
+        disk_format: Some(arguments.disk_format.clone()),
+        container_format: Some(arguments.container_format.clone()),
+        tags: arguments.tags.clone(),
+        properties,
+        ..NewImage::default()
+    })
+}
+
+/// Compat: four keys are sent as numbers even where they come as properties.
+fn property(key: &str, value: &str) -> Result<Value> {
+    if !["min_disk", "min_ram", "size", "virtual_size"].contains(&key) {
+        return Ok(json!(value));
+    }
+    let number = value.trim().parse::<i64>();
+    number.map(Value::from).map_err(|_| {
+        Error::Failed(format!("invalid literal for int() with base 10: {}", repr(&json!(value))))
+    })
+}
+
+fn open(source: &Source, arguments: &ImageCreate) -> Result<Upload> {
+    let file = match source {
+        Source::File(path) => open_file(path)?,
+        Source::Stdin => stdin_file()?,
+    };
+    let size_bytes = arguments.size.or_else(|| remaining_bytes(&file));
+    let mut data = Upload::from_reader(tokio::fs::File::from_std(file));
+    if let Some(size_bytes) = size_bytes {
+        data = data.with_size(size_bytes);
+    }
+    Ok(data)
+}
+
+fn open_file(path: &str) -> Result<File> {
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => Error::Failed(format!("{} is not a valid file", repr(&json!(path)))),
+        _ => Error::File { path: path.to_owned(), source },
+    };
+    let file = File::open(path).map_err(failed)?;
+    let is_dir = file.metadata().map_err(failed)?.is_dir();
+    if is_dir {
+        return Err(failed(io::Error::from_raw_os_error(rustix::io::Errno::ISDIR.raw_os_error())));
+    }
+    Ok(file)
+}
+
+/// Standard input as a file, so that its size and position can be asked for.
+fn stdin_file() -> Result<File> {
+    let owned = io::stdin().as_fd().try_clone_to_owned();
+    owned.map(File::from).map_err(|source| Error::File { path: "<stdin>".to_owned(), source })
+}
+
+/// What is left of something that knows its end; pipes do not.
+fn remaining_bytes(mut file: &File) -> Option<u64> {
+    let position = file.stream_position().ok()?;
+    let end = file.seek(io::SeekFrom::End(0)).ok()?;
+    file.seek(io::SeekFrom::Start(position)).ok()?;
+    Some(end.saturating_sub(position))
+}
+
+async fn send(created: &CreatedImage, data: Upload, arguments: &ImageCreate, context: &Context) -> Result<()> {
+    let images = context.client.images();
+    let id = &created.image.id;
+    let supports_import = created.import_methods.iter().any(|method| method == IMPORT_METHOD);
+    if arguments.use_import && !supports_import {
+        return Err(Error::Failed(
+            "Importing image was requested but the cloud does not support the image import method.".to_owned(),
+        ));
+    }
+    let has_bar = arguments.progress && arguments.file.is_some();
+    let (data, bar) = match progress::bar().filter(|_| has_bar) {
+        Some((on_progress, bar)) => (data.on_progress(on_progress), Some(bar)),
+        None => (data, None),
+    };
+    let sent = if arguments.use_import {
+        images.stage(id, data).await
+    } else {
+        images.upload(id, data, None).await
+    };
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    sent?;
+    if arguments.use_import {
+        images.import(id, &json!({"method": {"name": IMPORT_METHOD}})).await?;
+    }
+    Ok(())
+}
