@@ -104,7 +104,8 @@ async fn a_wrong_size_hint_changes_nothing(subject: &Subject<'_>) {
     let data = sample(100_000, 3);
     for hint in [0, 1, 99_999, 100_001, 2_000_000] {
         let source = stream_of(&data);
-        let put = subject.store.put(&ImageId::random(), source, Some(hint));
+        let id = ImageId::random();
+        let put = subject.store.put(&id, source, Some(hint));
         let stored = must(put.await, "put");
         assert_eq!(stored.size_bytes, 100_000);
         let read = must(subject.store.open(&stored.location, None).await, "open");
@@ -117,9 +118,8 @@ async fn a_broken_source_leaves_nothing(subject: &Subject<'_>) {
     for size_bytes in [0, 10, 5 * 1024 * 1024] {
         let cut = stream::once(async { Err(io::Error::other("the client left")) });
         let source = Box::pin(stream_of(&sample(size_bytes, 4)).chain(cut));
-        let put = subject
-            .store
-            .put(&ImageId::random(), source, Some(size_bytes as u64));
+        let id = ImageId::random();
+        let put = subject.store.put(&id, source, Some(size_bytes as u64));
         let failed = put.await;
         assert!(matches!(failed, Err(Error::Source(_))), "{failed:?}");
         assert_eq!((subject.contents)(), Vec::<String>::new(), "left behind");
@@ -131,8 +131,9 @@ async fn a_dropped_put_leaves_nothing(subject: &Subject<'_>) {
     for chunks in 0..12 {
         let taken = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&taken);
-        let data = stream_of(&sample(400_000 * chunks, 5))
-            .inspect(move |_| drop(counter.fetch_add(1, Ordering::Relaxed)));
+        let data = stream_of(&sample(400_000 * chunks, 5)).inspect(move |_| {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
         let id = ImageId::random();
         let store = Arc::clone(&subject.store);
         let source = Box::pin(data.chain(stream::pending()));

@@ -2,6 +2,11 @@
 //!
 //! Both need a process of their own: this test program starts itself again, with what to do in an environment variable.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may panic, also outside of its own function"
+)]
+
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -107,8 +112,10 @@ async fn what_a_killed_process_left_is_recovered() {
             Ok(Bytes::new())
         });
         let source = Box::pin(mebibytes(3).chain(told).chain(stream::pending()));
-        let put = store(&folder).put(&ImageId::random(), source, Some(64 << 20));
-        panic!("it cannot end: {:?}", put.await);
+        let put = store(&folder)
+            .put(&ImageId::random(), source, Some(64 << 20))
+            .await;
+        panic!("it cannot end: {put:?}");
     }
     let folder = tempfile::tempdir().unwrap();
     let test = "what_a_killed_process_left_is_recovered";

@@ -111,12 +111,12 @@ impl Incoming {
     /// An error of any sync fails the whole: after one, the kernel may have dropped the pages, so a second try that
     /// succeeds would prove nothing.
     pub(super) fn publish(
-        mut self,
+        &mut self,
         target: &Path,
         size_bytes: u64,
         file_perm: u32,
         syncs: Syncs,
-    ) -> io::Result<Self> {
+    ) -> io::Result<()> {
         // Gives back what was reserved beyond the end, and gives holes at the end their length.
         self.file.set_len(size_bytes)?;
         if file_perm != 0 {
@@ -127,8 +127,7 @@ impl Incoming {
         std::fs::rename(&self.path, target)?;
         target.clone_into(&mut self.path);
         let folder = File::open(target.parent().unwrap_or(Path::new("/")))?;
-        (syncs.folder)(&folder)?;
-        Ok(self)
+        (syncs.folder)(&folder)
     }
 
     /// The file stays.
@@ -140,6 +139,20 @@ impl Incoming {
     pub(super) fn discard(mut self) {
         self.is_kept = true;
         remove_own(&self.path, &self.file);
+    }
+
+    /// The file if `step` went well; otherwise it is removed before the caller learns of the failure.
+    pub(super) fn or_discard(
+        mut self,
+        step: impl FnOnce(&mut Self) -> io::Result<()>,
+    ) -> io::Result<Self> {
+        match step(&mut self) {
+            Ok(()) => Ok(self),
+            Err(error) => {
+                self.discard();
+                Err(error)
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{fs::File, io, os::unix::fs::FileExt, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream::Fuse};
 use rustix::{
     fs::{FallocateFlags, fallocate},
     io::Errno,
@@ -27,10 +27,9 @@ impl FilesystemStore {
         let (placement, image_id, is_thin) = (self.placement.clone(), *id, self.is_thin);
         let begin = move || -> io::Result<(PathBuf, Incoming)> {
             let datadir = placement.choose(size_hint.unwrap_or(0))?;
-            let incoming = Incoming::create(&datadir, &image_id)?;
-            if !is_thin {
-                reserve(incoming.file(), size_hint.unwrap_or(0))?;
-            }
+            let announced = size_hint.filter(|_| !is_thin).unwrap_or(0);
+            let incoming = Incoming::create(&datadir, &image_id)?
+                .or_discard(|incoming| reserve(incoming.file(), announced))?;
             Ok((datadir, incoming))
         };
         let (datadir, incoming) = self.join(spawn_blocking(begin), "start a file").await?;
@@ -49,7 +48,9 @@ impl FilesystemStore {
         let (file_perm, syncs) = (self.file_perm, self.syncs);
         // The guard travels through the blocking task and back: if this future is dropped meanwhile, it is dropped there,
         // and takes the file along even when that has its final name already.
-        let finish = move || incoming.publish(&target, size_bytes, file_perm, syncs);
+        let finish = move || {
+            incoming.or_discard(|incoming| incoming.publish(&target, size_bytes, file_perm, syncs))
+        };
         let published = self.join(spawn_blocking(finish), "finish the file").await?;
         published.keep();
         Ok(Stored {
@@ -58,12 +59,14 @@ impl FilesystemStore {
         })
     }
 
-    async fn write_all(&self, file: &Arc<File>, mut data: ByteStream) -> Result<u64> {
+    async fn write_all(&self, file: &Arc<File>, data: ByteStream) -> Result<u64> {
+        // A last batch that is not full ends with the stream, and the next one asks again.
+        let mut data = data.fuse();
         let mut at = 0;
         let mut running: Option<JoinHandle<io::Result<()>>> = None;
         loop {
             let batch = next_batch(&mut data).await;
-            // Awaited on every way out, so that no write is under way when the file is removed or published.
+            // Awaited before every return, so that no write is under way when the file is published or found broken.
             if let Some(previous) = running.take() {
                 self.join(previous, "write").await?;
             }
@@ -87,7 +90,7 @@ impl FilesystemStore {
 }
 
 /// The next chunks, about [`BATCH_BYTES`] of them; none at the end.
-async fn next_batch(data: &mut ByteStream) -> io::Result<Vec<Bytes>> {
+async fn next_batch(data: &mut Fuse<ByteStream>) -> io::Result<Vec<Bytes>> {
     let mut batch = Vec::new();
     let mut gathered = 0;
     while gathered < BATCH_BYTES {
