@@ -15,11 +15,9 @@ from harness.api import Api  # noqa: E402
 from harness.client import Client  # noqa: E402
 from harness.disks import Disk, make_disks  # noqa: E402
 from harness.glance import Glance  # noqa: E402
+from harness.server import Server  # noqa: E402
 from harness.vidimus import Vidimus  # noqa: E402
 from harness.warm_python import WarmPython  # noqa: E402
-
-Server = Glance | Vidimus
-
 
 @pytest.fixture(scope="session")
 def glance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Glance]:
@@ -43,7 +41,7 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 @pytest.fixture
 def api(server: Server) -> Api:
-    return Api(server.url)
+    return Api(server)
 
 
 @pytest.fixture(scope="session")

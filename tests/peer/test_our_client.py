@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from conftest import Server
 from harness import golden
 from harness.api import Api
 from harness.client import Client, Result, our_client
 from harness.disks import Disk
+from harness.server import Server
 from harness.warm_python import WarmPython
 
 SOME = b"some image data"
@@ -69,9 +69,9 @@ def prepare(api: Api) -> dict[str, str]:
         "kept": api.create(name="kept", protected=True),
         "twice": api.create(name="twice"),
         "other twice": api.create(name="twice", visibility="community"),
+        "waiting": api.create_waiting(name="waiting"),
     }
     api.fill(images["plain"], images["rich"])
-    api.send("PUT", f"/v2/queued_images/{WAITING}")
     return images
 
 
@@ -83,9 +83,6 @@ def prepare_for_reading(api: Api) -> dict[str, str]:
         "Ünïcode ☃": api.create(name="Ünïcode ☃", note='quo"te, co,mma'),
     }
 
-
-# An image that does not exist stays queued: nothing can fetch it.
-WAITING = "0badcafe-0000-4000-8000-0000000000ff"
 
 CREATES = [
     *(command(f"image create -f {form} --file {{folder}}/raw new --tag t --property a=b") for form in SHOW_FORMATS),
@@ -236,7 +233,7 @@ class Place:
 
 
 def look(place: Place, done: Result) -> Outcome:
-    api = Api(place.server.url)
+    api = Api(place.server)
     asked = "/v2/images?limit=1000&visibility=all&os_hidden="
     found = [image for hidden in ("false", "true") for image in api.get(asked + hidden)["images"]]
     known = {identity: f"<{name}>" for name, identity in place.images.items()}
@@ -290,7 +287,7 @@ def place(request: pytest.FixtureRequest, disks: dict[str, Disk], tmp_path_facto
     golden.clean(server.url)
     folder = tmp_path_factory.mktemp("place") / "files"
     furnish(folder, disks)
-    return Place(server, folder, prepare_for_reading(Api(server.url)))
+    return Place(server, folder, prepare_for_reading(Api(server)))
 
 
 @pytest.mark.parametrize("step", READS, ids=str)
@@ -311,7 +308,7 @@ def outcome(client: Client, server: Server, disks: dict[str, Disk], folder: Path
     """Runs the command on a fresh stock and looks at everything afterwards."""
     golden.clean(server.url)
     furnish(folder, disks)
-    api = Api(server.url)
+    api = Api(server)
     place = Place(server, folder, prepare(api))
     done = place.run(client, step)
     if step.becomes_cached is not None:

@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from harness.api import Api
-from conftest import Server
 from harness.client import Client, cold_python_client
 from harness.disks import Disk
+from harness.server import Server
 
 LIST_FORMATS = ("csv", "json", "table", "value", "yaml")
 SHOW_FORMATS = ("json", "shell", "table", "value", "yaml")
@@ -317,10 +317,8 @@ def test_cached_image_delete(api: Api, python: Client) -> None:
 )
 def test_cached_image_clear(api: Api, python: Client, arguments: list[str], cached: bool, queued: bool) -> None:
     copy = api.create(SOME, name="copy")
-    waiting = "0badcafe-0000-4000-8000-0000000000ff"
     api.fill(copy)
-    # An image that does not exist stays queued: nothing can fetch it.
-    api.send("PUT", f"/v2/queued_images/{waiting}")
+    waiting = api.create_waiting(name="waiting")
     assert python.run("cached", "image", "clear", *arguments).ok().out == b""
     assert api.cached() == ([copy] if cached else [])
     assert api.queued() == ([waiting] if queued else [])

@@ -75,13 +75,13 @@ def furnish(api: Api) -> dict[str, str]:
 def test_the_other_finds_everything(order: tuple[House, Start, Start]) -> None:
     house, first, second = order
     with first() as server:
-        api = Api(server.url)
+        api = Api(server)
         images = furnish(api)
         before = {name: api.show(image) for name, image in images.items() if name != "gone"}
         listed = api.get("/v2/images")
         cached = api.get("/v2/cache")
     with second() as server:
-        api = Api(server.url)
+        api = Api(server)
         after = {name: api.show(image) for name, image in images.items() if name != "gone"}
         for image in (*before.values(), *after.values()):
             image["tags"] = sorted(image["tags"])
@@ -96,10 +96,10 @@ def test_the_other_finds_everything(order: tuple[House, Start, Start]) -> None:
 def test_the_other_goes_on_from_there(order: tuple[House, Start, Start]) -> None:
     house, first, second = order
     with first() as server:
-        images = furnish(Api(server.url))
+        images = furnish(Api(server))
         assert images["gone"] not in house.stored_files()
     with second() as server:
-        api = Api(server.url)
+        api = Api(server)
         api.upload(images["queued"], QCOW2)
         api.send("POST", f"/v2/images/{images['deactivated']}/actions/reactivate")
         api.patch(images["rich"], {"op": "replace", "path": "/protected", "value": False}, {"op": "remove", "path": "/colour"})
@@ -110,7 +110,7 @@ def test_the_other_goes_on_from_there(order: tuple[House, Start, Start]) -> None
         new = api.create(b"new", name="new")
         api.fill(new)
     with first() as server:
-        api = Api(server.url)
+        api = Api(server)
         assert api.cached() == [new]
         assert api.show(images["queued"])["status"] == "active"
         assert api.download(images["queued"]) == QCOW2
@@ -125,9 +125,9 @@ def test_the_other_goes_on_from_there(order: tuple[House, Start, Start]) -> None
 def test_ids_stay_used_and_the_schema_stays_glances(order: tuple[House, Start, Start]) -> None:
     house, first, second = order
     with first() as server:
-        images = furnish(Api(server.url))
+        images = furnish(Api(server))
     with second() as server, pytest.raises(AssertionError, match="already exists"):
-        Api(server.url).create(id=images["gone"])
+        Api(server).create(id=images["gone"])
     with sqlite3.connect(house.dir / "glance.sqlite") as database:
         assert database.execute("select version_num from alembic_version").fetchall() == [("2024_1_contract01",)]
         assert database.execute("select count(*) from images where deleted").fetchone() == (1,)

@@ -226,10 +226,8 @@ def test_queue_refused(connection: Connection, api: Api) -> None:
 )
 def test_clear_cache(connection: Connection, api: Api, target: str, cached: bool, queued: bool) -> None:
     image = stored(connection, "mine")
-    waiting = "0badcafe-0000-4000-8000-0000000000ff"
     api.fill(image.id)
-    # An image that does not exist stays queued: nothing can fetch it.
-    api.send("PUT", f"/v2/queued_images/{waiting}")
+    waiting = api.create_waiting(name="waiting")
     connection.image.clear_cache(target)
     assert api.cached() == ([image.id] if cached else [])
     assert api.queued() == ([waiting] if queued else [])

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness import raw_http
 from harness.raw_http import Answer
+from harness.server import Server
 from replay.steps import PATCH_V21
 
 PATIENCE = 15.0
@@ -16,8 +17,9 @@ PATIENCE = 15.0
 class Api:
     """What stands here is not under test; a refusal is an error of the test."""
 
-    def __init__(self, url: str):
-        self.url = url
+    def __init__(self, server: Server):
+        self.server = server
+        self.url = server.url
 
     def send(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         sent = {"Accept": "application/json", **{key.replace("_", "-"): value for key, value in headers.items()}}
@@ -36,6 +38,13 @@ class Api:
         if content is not None:
             self.upload(identity, content)
         return identity
+
+    def create_waiting(self, **fields: Any) -> str:
+        """An active image that is queued for the cache and stays so, since its data is gone."""
+        image = self.create(b"gone", **fields)
+        (self.server.store_dir / image).unlink()
+        self.send("PUT", f"/v2/queued_images/{image}")
+        return image
 
     def upload(self, image: str, content: bytes) -> None:
         self.send("PUT", f"/v2/images/{image}/file", content, Content_Type="application/octet-stream")

@@ -35,6 +35,8 @@ class Vidimus:
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = self.dir / "vidimus.log"
         self.data_dir = self.dir / "data"
+        # As in `Glance.write_config` where arguments name that file.
+        self.store_dir = (self.dir if arguments else self.data_dir) / "images"
         self.arguments = list(arguments)
         self._process = self._spawn()
 

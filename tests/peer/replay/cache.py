@@ -1,24 +1,16 @@
 """The cache: list, queue, delete, clear, clean, prune, nodes."""
 
-from replay.steps import NOBODY, Ids, Scenario, Step, cache_holds, create_raw, download, get, request, upload
+from replay.steps import NOBODY, Ids, Scenario, Step, cache_holds, create_raw, download, get, lose_data, request, upload
 
 C = Ids(0x60)
 G = Ids(0x61)
+Q = Ids(0x62)
 
 ABC = b"abcdefghijklmnopqrstuvwxyz"
 
 
 def clear(name: str, target: str | None = None, header: str = "x-image-cache-clear-target") -> Step:
     return request(name, "DELETE", "/v2/cache", {} if target is None else {header: target})
-
-
-def fill(number: int, image: str) -> list[Step]:
-    """An active image of which the cache holds a copy."""
-    return [
-        create_raw(f"create {number}", image),
-        upload(f"upload {number}", image, ABC),
-        download(f"download {number}", image),
-    ]
 
 
 CACHE = Scenario(
@@ -64,45 +56,88 @@ CACHE = Scenario(
     ],
 )
 
-# Queue markers come from the legacy route, because what `PUT /v2/cache/{id}` queues is fetched at once.
+def fill(number: int, image: str) -> list[Step]:
+    """An active image of which the cache holds a copy."""
+    return [
+        create_raw(f"create {number}", image),
+        upload(f"upload {number}", image, ABC),
+        download(f"download {number}", image),
+    ]
+
+
+def waiting(number: int, image: str) -> list[Step]:
+    """An active image that stays queued. By the legacy route: Glance fetches what the other one queues, fails and forgets."""
+    return [
+        create_raw(f"create {number}", image),
+        upload(f"upload {number}", image, ABC),
+        lose_data(image),
+        queue(f"queue {number}", image),
+    ]
+
+
+def queue(name: str, image: str) -> Step:
+    return request(name, "PUT", f"/v2/queued_images/{image}")
+
+
+def seen(name: str, cached: int, queued: int) -> Step:
+    return get(name, "/v2/cache", until=cache_holds(cached, queued))
+
+
 CLEAR = Scenario(
     "clear",
     [
         *fill(1, G[1]),
         *fill(2, G[2]),
-        create_raw("create 3", G[3]),
-        upload("upload 3", G[3], ABC),
-        get("filled", "/v2/cache", until=cache_holds(2, 0)),
+        *waiting(3, G[3]),
+        *waiting(4, G[4]),
+        seen("filled", 2, 2),
         clear("unknown target", "images"),
         clear("unknown target both", "both"),
         clear("targets as a list", "cache,queue"),
-        get("nothing cleared", "/v2/cache"),
-        clear("queue only", "queue"),
-        get("copies are still there", "/v2/cache"),
-        clear("cache", "cache"),
-        get("no copies", "/v2/cache"),
-        *[download(f"refill {number}", G[number]) for number in (1, 2)],
-        get("refilled", "/v2/cache", until=cache_holds(2, 0)),
-        clear("no header"),
-        get("nothing at all", "/v2/cache"),
-        clear("empty"),
-        download("refill once more", G[1]),
-        get("refilled once more", "/v2/cache", until=cache_holds(1, 0)),
-        clear("empty target", ""),
-        get("empty target clears both", "/v2/cache"),
-        download("refill for capitals", G[1]),
-        get("refilled for capitals", "/v2/cache", until=cache_holds(1, 0)),
-        clear("capitals", "CACHE"),
-        get("capitals clear", "/v2/cache"),
-        download("refill for header in capitals", G[1]),
-        get("refilled for header in capitals", "/v2/cache", until=cache_holds(1, 0)),
-        clear("header in capitals", "cache", "X-Image-Cache-Clear-Target"),
-        get("header in capitals clears", "/v2/cache"),
         clear("spaces around", " queue "),
+        seen("nothing cleared", 2, 2),
+        clear("queue", "queue"),
+        seen("copies are still there", 2, 0),
+        queue("queue 3 again", G[3]),
+        clear("cache", "cache"),
+        seen("the queue is still there", 0, 1),
+        download("refill", G[1]),
+        seen("refilled", 1, 1),
+        clear("no header"),
+        seen("nothing at all", 0, 0),
+        clear("nothing"),
+        download("refill for the empty target", G[1]),
+        queue("queue for the empty target", G[3]),
+        seen("refilled for the empty target", 1, 1),
+        clear("empty target", ""),
+        seen("empty target clears both", 0, 0),
+        download("refill for capitals", G[1]),
+        queue("queue for capitals", G[3]),
+        seen("refilled for capitals", 1, 1),
+        clear("capitals", "CACHE"),
+        seen("capitals clear", 0, 1),
+        clear("header in capitals", "Queue", "X-Image-Cache-Clear-Target"),
+        seen("header in capitals clears", 0, 0),
         request("with a body", "DELETE", "/v2/cache", {"Content-Type": "application/json"}, b"{}"),
         get("image is still there", f"/v2/images/{G[1]}"),
         download("data is still there", G[1]),
+        seen("cached again", 1, 0),
     ],
 )
 
-SCENARIOS = [CACHE, CLEAR]
+QUEUE = Scenario(
+    "queue",
+    [
+        *waiting(1, Q[1]),
+        *waiting(2, Q[2]),
+        seen("two queued in order", 0, 2),
+        queue("queue again", Q[1]),
+        seen("still in order", 0, 2),
+        request("queue by the other route", "PUT", f"/v2/cache/{Q[2]}"),
+        request("delete queued", "DELETE", f"/v2/cache/{Q[1]}"),
+        seen("one queued", 0, 1),
+        request("delete image of a queue entry", "DELETE", f"/v2/images/{Q[2]}"),
+    ],
+)
+
+SCENARIOS = [CACHE, CLEAR, QUEUE]

@@ -31,7 +31,6 @@ SCENARIOS = [
             get("version by media type", "/images", accept=f"{VERSION_MEDIA}2.5"),
             get("version by media type and path", "/v2/images", accept=f"{VERSION_MEDIA}2.5"),
             get("unknown version by media type", "/images", accept=f"{VERSION_MEDIA}3.0"),
-            get("versions behind a proxy", "/versions", {"X-Forwarded-Proto": "https"}),
             get("versions by another host name", "/versions", {"Host": "images.example.org"}),
         ],
     ),

@@ -11,6 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+# Not a request: the file of the image that `path` names disappears from the store. Such an image stays queued for the
+# cache, because its data cannot be fetched.
+LOSE_DATA = "(lose data)"
+
 PATCH_V21 = "application/openstack-images-v2.1-json-patch"
 PATCH_V20 = "application/openstack-images-v2.0-json-patch"
 
@@ -97,6 +101,10 @@ def upload(name: str, image: str, content: bytes, /, **headers: str) -> Step:
 
 def download(name: str, image: str, headers: Mapping[str, str] | None = None) -> Step:
     return get(name, f"/v2/images/{image}/file", headers)
+
+
+def lose_data(image: str) -> Step:
+    return Step(f"lose {image}", LOSE_DATA, image)
 
 
 def cache_holds(cached: int, queued: int) -> Callable[[Any], bool]:
