@@ -155,7 +155,7 @@ enum Piece {
     Text(Box<str>),
     /// `%(name)s`
     Attribute(Box<str>),
-    /// `%s`, for which Python writes out the whole target. Nothing that is asked equals that.
+    /// `%s`, for which Python writes out the whole target.
     Whole,
     /// Anything else after a `%`. What stands before it still counts: a missing attribute there decides first.
     Invalid,
@@ -199,13 +199,12 @@ impl Template {
         !self.0.contains(&Piece::Invalid) && !self.0.contains(&Piece::Whole)
     }
 
-    /// The text with the target's attributes in it, or `None` when one is missing and nothing can match.
+    /// The text with the target's attributes in it, or `None` when one is missing.
     pub(super) fn fill<'t>(
         &'t self,
         target: &'t Target<'_>,
     ) -> Result<Option<Cow<'t, str>>, Undecidable> {
         let mut filled: Option<Cow<'t, str>> = None;
-        let mut is_whole = false;
         for piece in &self.0 {
             let text = match piece {
                 Piece::Text(text) => Cow::Borrowed(&**text),
@@ -213,10 +212,8 @@ impl Template {
                     Some(value) => value.text(),
                     None => return Ok(None),
                 },
-                Piece::Whole => {
-                    is_whole = true;
-                    continue;
-                }
+                // What Python writes equals nothing that is asked, nor does this: no header and no YAML can hold it.
+                Piece::Whole => Cow::Borrowed("\0"),
                 Piece::Invalid => return Err(Undecidable::Template),
             };
             filled = Some(match filled {
@@ -224,7 +221,7 @@ impl Template {
                 Some(before) => before + text,
             });
         }
-        Ok(filled.filter(|_| !is_whole))
+        Ok(filled)
     }
 }
 
@@ -312,7 +309,7 @@ mod tests {
         assert_eq!(fill("%(none)s"), some("None"));
         assert_eq!(fill("%(missing)s"), Ok(None));
         assert_eq!(fill("%(missing)s%"), Ok(None));
-        assert_eq!(fill("%(a)s%s"), Ok(None));
+        assert_eq!(fill("%(a)s%s"), some("1\0"));
         for invalid in ["%", "%s%", "%(a)d", "%(a", "%(a)", "%%%", "100%!"] {
             assert_eq!(fill(invalid), Err(Undecidable::Template), "{invalid}");
         }

@@ -199,11 +199,14 @@ fn circles_refuse_even_under_not() {
 
 #[test]
 fn an_undecidable_check_refuses_even_under_not() {
-    let policy = only("bad: 'not role:%(x)d'\nalso: 'not (1a:x) or @'\nnever_reached: '@ or 1a:x'");
+    let policy = only(
+        "bad: 'not role:%(x)d'\nalso: 'not (1a:x) or @'\nnever_reached: '@ or 1a:x'\nwhole: 'not 1a:%s'",
+    );
     let target = Target::new().with("x", "1");
     let ctx = caller("p", &["member"]);
     assert!(!policy.check_rule(&ctx, "bad", &target));
     assert!(!policy.check_rule(&ctx, "also", &target));
+    assert!(!policy.check_rule(&ctx, "whole", &target));
     assert!(policy.check_rule(&ctx, "never_reached", &target));
 }
 
