@@ -313,3 +313,23 @@ impl<T: FromValue> FromValue for Option<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_of_another_form_is_not_shown() {
+        static PIN: Opt<Option<u64>> = Opt::new("door", "pin", Kind::INT).secret();
+        let mut sources = Sources::default();
+        sources
+            .add_text(Path::new("x.conf"), "[door]\npin = SESAME\n")
+            .unwrap();
+        let resolver = Resolver::new(&sources, [&PIN.row]);
+        let refused = resolver.get(&PIN).unwrap_err();
+        assert!(!format!("{refused} {refused:?}").contains("SESAME"));
+        assert!(refused.to_string().contains("x.conf:2"), "{refused}");
+    }
+}

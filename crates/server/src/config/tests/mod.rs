@@ -372,3 +372,48 @@ fn a_folder_is_read_by_name_after_the_files() {
         assert!(matches!(refused, Err(ConfigError::Unreadable { .. })));
     }
 }
+
+/// Shaped like what kolla-ansible and devstack write.
+#[test]
+fn a_deployers_file_starts_and_says_what_is_missing() {
+    let loaded = with_database(
+        "[DEFAULT]\ndebug = False\nlog_file = /var/log/kolla/glance/glance-api.log\nuse_forwarded_for = true\n\
+         bind_host = 10.0.0.11\nbind_port = 9292\nworkers = 5\n\
+         worker_self_reference_url = http://10.0.0.11:9292\nenabled_backends = file:file,rbd:rbd\n\
+         image_cache_dir = /var/lib/glance/image-cache\nimage_cache_max_size = 10737418240\n\
+         transport_url = rabbit://openstack:SESAME@10.0.0.11:5672//\n\n\
+         [database]\nconnection_recycle_time = 10\nmax_pool_size = 1\nmax_retries = -1\n\
+         [keystone_authtoken]\nauth_url = http://10.0.0.10:5000\nauth_type = password\npassword = SESAME\n\
+         memcached_servers = 10.0.0.11:11211\n\
+         [paste_deploy]\nflavor = keystone+cachemanagement\n\
+         [glance_store]\ndefault_backend = file\n\
+         [rbd]\nrbd_store_user = glance\nrbd_store_ceph_conf = /etc/ceph/ceph.conf\n\
+         [file]\nfilesystem_store_datadir = /var/lib/glance/images/\n\
+         [os_glance_tasks_store]\nfilesystem_store_datadir = /var/lib/glance/tasks_work_dir\n\
+         [os_glance_staging_store]\nfilesystem_store_datadir = /var/lib/glance/staging\n\
+         [oslo_middleware]\nenable_proxy_headers_parsing = True\n\
+         [oslo_concurrency]\nlock_path = /var/lib/glance/tmp\n\
+         [vidimus]\nauth = proxy\ntrusted_identity_sources = 10.0.0.0/24\n",
+    )
+    .unwrap();
+    let settings = &loaded.settings;
+    assert_eq!(settings.server.listen, ["10.0.0.11:9292"]);
+    assert!(settings.server.trusts_proxy_headers);
+    assert_eq!(settings.stores.definitions.len(), 1);
+    assert_eq!(settings.database.max_pool_size, Some(1));
+    let unknown: Vec<_> = loaded
+        .warnings
+        .iter()
+        .filter(|warning| {
+            let is_unknown = matches!(warning, Warning::UnknownOption { .. });
+            is_unknown || matches!(warning, Warning::UnknownSection { .. })
+        })
+        .map(Warning::to_string)
+        .collect();
+    assert_eq!(unknown.len(), 1, "{unknown:?}");
+    assert!(
+        unknown[0].contains("use_forwarded_for"),
+        "no option of Glance"
+    );
+    assert!(!format!("{loaded:?}").contains("SESAME"));
+}

@@ -50,7 +50,7 @@ VALUES = {
 
 LINES = ["", "   ", "# comment", "; comment", "  # no comment", "\tmore", "  more", "  more = x", "no assignment", "[DEFAULT]",
          "[shop]", "[SHOP]", "[Shop2]", "[default]", "[shop", "[]", "[ shop ]", "= x", "text", "text =", "text = ", ": x",
-         "text : a = b", "text=a:b", "unknown = 1", "[shop] ", "text = '", "text = \"x\" ", "other\t=\ttab\t"]
+         "text : a = b", "text=a:b", "unknown = 1", "[shop] ", "text = '", "text = \"x\" ", "text =\x1c x \x1f", "text = \xa0x\x0b", "text\x1d= x", "other\t=\ttab\t"]
 
 
 def build(kind):
