@@ -26,6 +26,7 @@ pub struct ApiError {
 pub(crate) struct ErrorBody {
     template: Template,
     explanation: String,
+    detail: String,
 }
 
 /// Glance's error bodies come from WebOb, which words a few of them in its own way.
@@ -43,12 +44,27 @@ impl ApiError {
         let body = ErrorBody {
             template: Template::Plain,
             explanation: explanation.into(),
+            detail: String::new(),
         };
         Self {
             status,
             body,
             headers: Vec::new(),
         }
+    }
+
+    /// An error with WebOb's general words for this status, and what is the matter here behind them.
+    ///
+    /// Compat: which errors Glance words like this is an accident of its code, and scripts match on the whole.
+    fn detailed(status: StatusCode, detail: impl Into<String>) -> Self {
+        let general = match status {
+            StatusCode::FORBIDDEN => "Access was denied to this resource.",
+            StatusCode::CONFLICT => "There was a conflict when trying to complete your request.",
+            _ => "The Range requested is not available.",
+        };
+        let mut error = Self::new(status, general);
+        error.body.detail = detail.into();
+        error
     }
 
     /// 400, in these words.
@@ -82,11 +98,6 @@ impl ApiError {
         error
     }
 
-    /// 416, in these words.
-    pub(crate) fn range_not_satisfiable(explanation: impl Into<String>) -> Self {
-        Self::new(StatusCode::RANGE_NOT_SATISFIABLE, explanation)
-    }
-
     /// The same error with one more header.
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
@@ -97,6 +108,17 @@ impl ApiError {
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         let explanation = error.to_string();
+        match error {
+            Error::ReservedProperty(_)
+            | Error::NotRemovable(_)
+            | Error::OwnerFixed
+            | Error::LocationsEmptied
+            | Error::ForeignOwner(_) => return Self::detailed(StatusCode::FORBIDDEN, explanation),
+            Error::PropertyMissing(_) | Error::PropertyPresent(_) => {
+                return Self::detailed(StatusCode::CONFLICT, explanation);
+            }
+            _ => {}
+        }
         match error.kind() {
             Kind::Invalid => Self::bad_request(explanation),
             Kind::Forbidden => Self::new(StatusCode::FORBIDDEN, explanation),
@@ -106,7 +128,7 @@ impl From<Error> for ApiError {
             Kind::TooLarge => Self::new(StatusCode::PAYLOAD_TOO_LARGE, explanation),
             Kind::UnsupportedMedia => Self::unsupported_media(explanation),
             // Compat: 416 and 400 for ranges are told apart by the reader of the header, `extract::range`.
-            Kind::Range => Self::range_not_satisfiable(explanation),
+            Kind::Range => Self::detailed(StatusCode::RANGE_NOT_SATISFIABLE, explanation),
             Kind::Unavailable => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
@@ -184,14 +206,16 @@ impl ErrorBody {
             header::CONTENT_TYPE,
             HeaderValue::from_static(form.content_type()),
         );
+        // Of the empty body this takes the place of.
+        response.headers_mut().remove(header::CONTENT_LENGTH);
         *response.body_mut() = Body::from(text);
         response
     }
 
     fn fill(&self, asked: &Asked, escape: fn(&str) -> String) -> String {
-        let said = escape(&self.explanation);
+        let (said, detail) = (escape(&self.explanation), escape(&self.detail));
         match self.template {
-            Template::Plain => format!("{said}<br /><br />\n\n\n"),
+            Template::Plain => format!("{said}<br /><br />\n{detail}\n\n"),
             Template::Method => {
                 format!(
                     "The method {} is not allowed for this resource. <br /><br />\n{said}",
@@ -220,7 +244,7 @@ impl ErrorBody {
 fn reason(status: StatusCode) -> &'static str {
     match status {
         StatusCode::PAYLOAD_TOO_LARGE => "Request Entity Too Large",
-        StatusCode::RANGE_NOT_SATISFIABLE => "Requested Range Not Satisfiable",
+        StatusCode::RANGE_NOT_SATISFIABLE => "Request Range Not Satisfiable",
         other => other.canonical_reason().unwrap_or("Error"),
     }
 }
@@ -249,6 +273,10 @@ impl Form {
         else {
             return Self::Text;
         };
+        // Compat: a header that is no Accept header at all is as good as `*/*`.
+        if accept.split(',').all(|range| !range.contains('/')) {
+            return Self::Html;
+        }
         let html = quality(accept, "text", "html");
         let json = quality(accept, "application", "json");
         if html <= 0.0 && json <= 0.0 {

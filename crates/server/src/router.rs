@@ -10,7 +10,7 @@ use axum::{
 use crate::{
     app::App,
     error::ApiError,
-    handlers::{cache, image_data, images, info, legacy_cache, schemas, tags},
+    handlers::{actions, cache, image_data, images, info, legacy_cache, schemas, tags},
 };
 
 pub(crate) fn router(app: App) -> Router {
@@ -39,6 +39,14 @@ pub(crate) fn router(app: App) -> Router {
             ),
         )
         .route(
+            "/v2/images/{id}/actions/deactivate",
+            only("POST", post(actions::deactivate_image)),
+        )
+        .route(
+            "/v2/images/{id}/actions/reactivate",
+            only("POST", post(actions::reactivate_image)),
+        )
+        .route(
             "/v2/images/{id}/tags/{tag}",
             only("PUT, DELETE", put(tags::add_tag).delete(tags::remove_tag)),
         )
@@ -46,6 +54,11 @@ pub(crate) fn router(app: App) -> Router {
         .route("/v2/schemas/images", only("GET", get(schemas::images)))
         .route("/v2/info/import", only("GET", get(info::import_methods)))
         .route("/v2/info/stores", only("GET", get(info::stores)))
+        .route(
+            "/v2/info/stores/detail",
+            only("GET", get(info::stores_in_detail)),
+        )
+        .route("/v2/info/usage", or_404(get(info::usage)))
         .route(
             "/v2/cache",
             only(

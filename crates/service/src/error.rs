@@ -82,6 +82,20 @@ pub enum Error {
     /// The name is not for clients.
     #[error("Attribute '{0}' is reserved.")]
     Reserved(String),
+    /// As [`Self::Reserved`], for an image that does not exist yet.
+    #[error("Attribute '{0}' is reserved.")]
+    ReservedProperty(String),
+    /// Locations can be exchanged, not taken away.
+    #[error("Cannot set locations to empty list.")]
+    LocationsEmptied,
+    /// The status is none from which that can be done.
+    #[error("Not allowed to {verb} image in status '{status}'")]
+    ActionRefused {
+        /// `deactivate` or `reactivate`.
+        verb: &'static str,
+        /// Where the image is.
+        status: ImageStatus,
+    },
     /// A format cannot change once data is there.
     #[error("Attribute {0} can be only replaced for a queued image.")]
     FormatFixed(&'static str),
@@ -182,6 +196,18 @@ pub enum Error {
         /// How many there may be.
         maximum: i64,
     },
+    /// One tag more than allowed, in the words of the tag route.
+    #[error(
+        "Image tag limit exceeded for image {id}: The limit has been exceeded on the number of allowed image tags. Attempted: {attempted}, Maximum: {maximum}:"
+    )]
+    TagQuotaExceeded {
+        /// The image.
+        id: ImageId,
+        /// How many there would be.
+        attempted: usize,
+        /// How many there may be.
+        maximum: i64,
+    },
     /// Beyond `image_size_cap`.
     #[error("The incoming image is too large: The provided image is too large.")]
     TooLarge,
@@ -237,6 +263,9 @@ impl Error {
             | Self::OwnerFixed
             | Self::ReadOnly(_)
             | Self::Reserved(_)
+            | Self::ReservedProperty(_)
+            | Self::LocationsEmptied
+            | Self::ActionRefused { .. }
             | Self::FormatFixed(_)
             | Self::NotRemovable(_)
             | Self::Deactivated
@@ -261,7 +290,10 @@ impl Error {
             | Self::UnknownStore(_)
             | Self::NoStoreChoice
             | Self::PreferredStoreUnknown(_) => Kind::Invalid,
-            Self::QuotaExceeded { .. } | Self::TooLarge | Self::StoreFull => Kind::TooLarge,
+            Self::QuotaExceeded { .. }
+            | Self::TagQuotaExceeded { .. }
+            | Self::TooLarge
+            | Self::StoreFull => Kind::TooLarge,
             Self::RangeNotSatisfiable(_) => Kind::Range,
             Self::UnsupportedContent(_) => Kind::UnsupportedMedia,
             Self::StoreDenied | Self::StoreUnavailable(_) => Kind::Unavailable,

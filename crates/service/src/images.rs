@@ -41,6 +41,11 @@ impl ImageService {
         validate_image_body(&body, &config.schema)
             .map_err(|error| Error::SchemaMismatch(error.to_string()))?;
 
+        refuse_four_bytes(
+            body.iter()
+                .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))),
+        )?;
+
         let tags = texts(body.remove("tags"));
         let id = match body.remove("id") {
             Some(Value::String(id)) => id
@@ -77,7 +82,7 @@ impl ImageService {
             .find(|name| name.chars().count() > 255 || is_reserved(name))
         {
             return Err(if is_reserved(name) {
-                Error::Reserved(name.clone())
+                Error::ReservedProperty(name.clone())
             } else {
                 Error::Invalid(
                     "Custom property should not be greater than 255 characters.".to_owned(),
@@ -301,6 +306,42 @@ pub(crate) fn require_move(record: &ImageRecord, to: ImageStatus) -> Result<()> 
             to,
         })
     }
+}
+
+/// Refuses characters beyond the basic plane in names and values.
+///
+/// Compat: Glance's MySQL tables cannot hold them, so it takes them on no database (peer: create/four-byte name).
+pub(crate) fn refuse_four_bytes<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) -> Result<()> {
+    let is_four_bytes = |text: &str| text.chars().any(|character| character > '\u{ffff}');
+    for (name, value) in texts {
+        if is_four_bytes(name) {
+            return Err(Error::Invalid(
+                "Property names can't contain 4 byte unicode.".to_owned(),
+            ));
+        }
+        if is_four_bytes(value) {
+            return Err(Error::Invalid(format!(
+                "{} can't contain 4 byte unicode characters.",
+                title(name)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// As Python's `str.title`: every letter that follows no letter is a capital, all others are small.
+fn title(name: &str) -> String {
+    let mut after_letter = false;
+    let mut titled = String::with_capacity(name.len());
+    for character in name.chars() {
+        if after_letter {
+            titled.extend(character.to_lowercase());
+        } else {
+            titled.extend(character.to_uppercase());
+        }
+        after_letter = character.is_alphabetic();
+    }
+    titled
 }
 
 fn texts(value: Option<Value>) -> Vec<String> {

@@ -5,6 +5,7 @@
 //! sees the database, the stores, the cache and the policy together, so a decision that needs two of them is made here.
 //! Not its job: HTTP, configuration files, and how bytes reach the socket.
 
+mod actions;
 mod cache;
 mod config;
 mod data;

@@ -4,6 +4,7 @@
 //! over the folder expects its rows. The copy is written in batches, off the path of every download.
 
 use std::{
+    cmp::Ordering,
     collections::{HashMap, HashSet},
     time::SystemTime,
 };
@@ -102,7 +103,7 @@ impl ImageService {
     pub(crate) async fn cached_images(&self, cache: &ImageCache) -> Vec<CachedImage> {
         let entries = cache.list();
         let rows = self.write_records_of(cache, &entries).await;
-        entries
+        let mut images: Vec<CachedImage> = entries
             .iter()
             .map(|entry| CachedImage {
                 id: rows.get(&entry.image_id).copied(),
@@ -112,7 +113,14 @@ impl ImageService {
                 size: entry.size_bytes,
                 hits: entry.hits,
             })
-            .collect()
+            .collect();
+        // Compat: in the order of the rows, that is of arrival.
+        images.sort_by(|one, two| {
+            (one.id, one.last_modified)
+                .partial_cmp(&(two.id, two.last_modified))
+                .unwrap_or(Ordering::Equal)
+        });
+        images
     }
 
     /// Writes down what is cached on this node and how often it was served.

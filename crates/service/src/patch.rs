@@ -5,7 +5,11 @@ use vidimus_auth::{Action, Context};
 use vidimus_db::{ImageChanges, ImageRecord};
 use vidimus_types::{Change, ImageStatus, Operation, PatchDialect, Visibility};
 
-use crate::{Error, ImageService, Result, images::distinct, target::image_target};
+use crate::{
+    Error, ImageService, Result,
+    images::{distinct, refuse_four_bytes},
+    target::image_target,
+};
 
 /// The attributes every image has. They can be replaced but not removed.
 const BASE: &[&str] = &[
@@ -149,6 +153,11 @@ impl ImageService {
         if attribute == "locations" {
             return self.refuse_location_change(ctx, edit, &change.operation);
         }
+        if let Operation::Add(value) | Operation::Replace(value) = &change.operation {
+            refuse_four_bytes(
+                [(attribute.as_str(), value.as_str().unwrap_or_default())].into_iter(),
+            )?;
+        }
         let is_base = BASE.contains(&attribute.as_str());
         // Compat, stricter: Glance lets an owner give an image away by `add` on /owner and refuses only `replace`.
         if attribute == "owner" && !ctx.is_admin() && change.operation != Operation::Remove {
@@ -203,9 +212,7 @@ impl ImageService {
     ) -> Result<()> {
         let (action, verb) = match operation {
             Operation::Replace(Value::Array(list)) if list.is_empty() => {
-                return Err(Error::Invalid(
-                    "Cannot set locations to empty list.".to_owned(),
-                ));
+                return Err(Error::LocationsEmptied);
             }
             Operation::Add(_) => (Action::SetImageLocation, "add"),
             Operation::Replace(_) => (Action::SetImageLocation, "update"),
@@ -267,7 +274,9 @@ pub(crate) fn field_u32(name: &'static str, value: Option<Value>) -> Result<u32>
             Some(number) if number < 0 => Err(refuse(&value, "Cannot be a negative value")),
             Some(number) => match u32::try_from(number) {
                 Ok(number) if number <= i32::MAX as u32 => Ok(number),
-                _ => Err(refuse(&value, "Cannot be larger than 2147483647")),
+                _ => Err(Error::Invalid(format!(
+                    "'{name}' value out of range, must not exceed 2147483647."
+                ))),
             },
             None => Err(refuse(&value, "Must be an integer")),
         },

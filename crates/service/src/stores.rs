@@ -1,5 +1,6 @@
 //! What clients may know of the stores, and removing data from them.
 
+use vidimus_auth::{Action, Context, Target};
 use vidimus_store::StoreDescription;
 use vidimus_types::ImageId;
 
@@ -16,6 +17,15 @@ impl ImageService {
         } else {
             Err(Error::SingleStore)
         }
+    }
+
+    /// The same with what only admins and services may know.
+    pub fn stores_in_detail(&self, ctx: &Context) -> Result<Vec<StoreInfo>> {
+        let stores = self.stores()?;
+        self.parts
+            .policy
+            .enforce(ctx, Action::StoresInfoDetail, &Target::none())?;
+        Ok(stores)
     }
 
     /// Removes data whose image is gone, then forgets where it was. What fails now is found again by its row.

@@ -3,7 +3,10 @@
 use serde_json::{Map, Value};
 use vidimus_auth::{Action, Context};
 use vidimus_db::ImageRecord;
-use vidimus_types::{ImageId, schema::validate_image_body};
+use vidimus_types::{
+    ImageId,
+    schema::{SchemaOptions, validate_image_body},
+};
 
 use crate::{Error, ImageService, Result};
 
@@ -14,13 +17,29 @@ impl ImageService {
             "tags".to_owned(),
             Value::Array(vec![Value::String(tag.to_owned())]),
         )]);
-        validate_image_body(&fragment, &self.config().schema)
+        // Compat: without custom properties, whose `required` list would refuse a fragment.
+        let schema = SchemaOptions {
+            custom: None,
+            ..self.config().schema.clone()
+        };
+        validate_image_body(&fragment, &schema)
             .map_err(|error| Error::SchemaMismatch(error.to_string()))?;
         let record = self.find_tagged(ctx, id, "update").await?;
         if record.tags.iter().any(|present| present == tag) {
             return Ok(());
         }
-        self.check_tag_quota(record.tags.len() + 1)?;
+        match self.check_tag_quota(record.tags.len() + 1) {
+            Err(Error::QuotaExceeded {
+                attempted, maximum, ..
+            }) => {
+                return Err(Error::TagQuotaExceeded {
+                    id: *id,
+                    attempted,
+                    maximum,
+                });
+            }
+            outcome => outcome?,
+        }
         Ok(self.parts.db.tags().add(id, tag).await?)
     }
 

@@ -28,7 +28,6 @@ pub(crate) fn image_target<'a>(ctx: &'a Context, record: &'a ImageRecord) -> Tar
         ("os_hash_value", record.os_hash_value.as_deref()),
         ("owner", record.owner.as_deref()),
         ("project_id", record.owner.as_deref()),
-        ("tenant", record.owner.as_deref()),
         ("member", member),
         ("member_id", member),
         ("id", Some(record.id.as_str())),
@@ -39,22 +38,19 @@ pub(crate) fn image_target<'a>(ctx: &'a Context, record: &'a ImageRecord) -> Tar
         ("os_hidden", Some(python_bool(record.os_hidden))),
     ];
     for (name, value) in attributes {
-        if let Some(value) = value {
-            target = target.with(name, value);
-        }
+        // Also what is unset, so that no custom property can take its place.
+        target = target.with(name, value);
     }
     target
 }
 
 /// An image somebody wants to create.
 pub(crate) fn proposed(image: &NewImage) -> Target<'_> {
-    let target = Target::new().with("visibility", image.visibility.as_str());
-    match &image.owner {
-        Some(owner) => target
-            .with("project_id", owner.as_str())
-            .with("owner", owner.as_str()),
-        None => target,
-    }
+    let owner = image.owner.as_deref();
+    Target::new()
+        .with("project_id", owner)
+        .with("owner", owner)
+        .with("visibility", image.visibility.as_str())
 }
 
 /// Rules compare texts, and Python writes its booleans like this.

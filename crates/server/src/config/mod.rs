@@ -81,8 +81,6 @@ impl Settings {
                     "node_staging_uri",
                     format!("file://{}", below("staging")),
                 ),
-                // One node on its own: nobody else would read the tables.
-                ("DEFAULT", "image_cache_driver", "sqlite".to_owned()),
                 ("paste_deploy", "flavor", "cachemanagement".to_owned()),
             ],
         );

@@ -49,48 +49,67 @@ fn resolve_range(text: &str, size_bytes: u64) -> Result<ByteRange, Error> {
                 .to_owned(),
         ));
     }
-    let invalid = || unsatisfiable("Invalid Range header.");
-    let Some((first, last)) = text
-        .strip_prefix("bytes=")
-        .and_then(|spec| spec.trim().split_once('-'))
-    else {
-        return invalid();
-    };
-    let number = |text: &str| {
-        text.parse::<u64>()
-            .ok()
-            .filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()))
+    let Some((first, last)) = parse_range(text) else {
+        return unsatisfiable("Invalid Range header.");
     };
     let range = match (first, last) {
-        ("", "") => return invalid(),
         // Compat: `-0` is all of the image, as in Glance.
-        ("", suffix) => match number(suffix) {
-            Some(0) => ByteRange::whole(size_bytes),
-            Some(length) => ByteRange {
-                start: size_bytes.saturating_sub(length),
-                end: size_bytes,
-            },
-            None => return invalid(),
+        (None, Some(0)) => ByteRange::whole(size_bytes),
+        (None, Some(length)) => ByteRange {
+            start: size_bytes.saturating_sub(length),
+            end: size_bytes,
         },
-        (first, "") => match number(first) {
-            Some(start) => ByteRange {
-                start,
-                end: size_bytes,
-            },
-            None => return invalid(),
+        (Some(start), None) => ByteRange {
+            start,
+            end: size_bytes,
         },
-        (first, last) => match (number(first), number(last)) {
-            (Some(start), Some(last)) if start <= last => ByteRange {
-                start,
-                end: last.saturating_add(1).min(size_bytes),
-            },
-            _ => return invalid(),
+        (Some(start), Some(last)) if start <= last => ByteRange {
+            start,
+            end: last.saturating_add(1).min(size_bytes),
         },
+        _ => return unsatisfiable("Invalid Range header."),
     };
     if range.start >= size_bytes {
         return outside("start", "Range", size_bytes);
     }
     Ok(range)
+}
+
+/// The positions in `bytes=first-last`, either of which may be missing.
+///
+/// Compat: as lenient as WebOb, which takes any case, blanks around the signs, and whatever follows the last digit.
+fn parse_range(text: &str) -> Option<(Option<u64>, Option<u64>)> {
+    let unit = text
+        .get(..5)
+        .filter(|unit| unit.eq_ignore_ascii_case("bytes"))?;
+    let spec = text[unit.len()..]
+        .trim_start_matches(' ')
+        .strip_prefix('=')?
+        .trim_start_matches(' ');
+    let (first, rest) = leading_number(spec);
+    let (last, _) = leading_number(
+        rest.trim_start_matches(' ')
+            .strip_prefix('-')?
+            .trim_start_matches(' '),
+    );
+    if first.is_none() && last.is_none() {
+        None
+    } else {
+        Some((first, last))
+    }
+}
+
+/// The number a text begins with, cut to the largest there is, and what follows.
+fn leading_number(text: &str) -> (Option<u64>, &str) {
+    let end = text
+        .find(|character: char| !character.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, rest) = text.split_at(end);
+    if digits.is_empty() {
+        (None, rest)
+    } else {
+        (Some(digits.parse().unwrap_or(u64::MAX)), rest)
+    }
 }
 
 fn outside<T>(which: &str, name: &str, size_bytes: u64) -> Result<T, Error> {
@@ -172,6 +191,10 @@ mod tests {
             ("bytes=1", None),
             ("bytes=", None),
             ("bytes=+1-2", None),
+            ("bytes=-", None),
+            ("Bytes = 1 - 2", Some((1, 3))),
+            ("bytes=-1-2", Some((2, 3))),
+            ("bytes=0-99999999999999999999", Some((0, 3))),
             ("lines=1-2", None),
             ("bytes=18446744073709551615-", None),
             ("bytes=0-18446744073709551615", Some((0, 3))),

@@ -40,13 +40,7 @@ pub(crate) async fn clear_cache(State(app): State<App>, call: Call) -> Answer {
             "If provided 'x-image-cache-clear-target' must be 'cache', 'queue' or empty string.",
         )
     })?;
-    let cleared = app.service.clear_cache(&call.ctx, target).await?;
-    tracing::info!(
-        images = cleared.images,
-        size_bytes = cleared.bytes,
-        queued = cleared.queued,
-        "cache cleared"
-    );
+    app.service.clear_cache(&call.ctx, target).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 

@@ -1,5 +1,6 @@
 //! One file per resource: unpack the request, one call on the service, wrap the answer.
 
+pub(crate) mod actions;
 pub(crate) mod cache;
 pub(crate) mod health;
 pub(crate) mod image_data;
