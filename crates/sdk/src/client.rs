@@ -260,7 +260,18 @@ fn quote_plus(text: &str, out: &mut String) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn queries_read_back(pairs in proptest::collection::vec((".*", ".*"), 1..4)) {
+            let query = query_string(&pairs);
+            let read: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+            prop_assert_eq!(read, pairs);
+        }
+    }
 
     #[test]
     fn queries_are_written_as_python_writes_them() {

@@ -60,7 +60,8 @@ pub(crate) async fn image_endpoint(
     }
 }
 
-fn parse(given: &str) -> Result<Url> {
+/// The URL of an endpoint, ending in `/`.
+pub(crate) fn parse(given: &str) -> Result<Url> {
     let mut url: Url = given
         .parse()
         .ok()

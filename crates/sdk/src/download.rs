@@ -63,12 +63,13 @@ impl Download {
         }
         let response = client.send(call).await?;
         let offset = match response.status().as_u16() {
-            206 => range_start(&response).ok_or_else(|| {
-                Error::invalid_response(
+            206 if range_start(&response) == Some(request.offset) => request.offset,
+            206 => {
+                return Err(Error::invalid_response(
                     response.url(),
-                    "part of the data without a valid Content-Range",
-                )
-            })?,
+                    "it is not the part of the data that was asked for",
+                ));
+            }
             _ => 0,
         };
         Ok(Self {
@@ -84,7 +85,7 @@ impl Download {
     pub async fn chunk(&mut self) -> Result<Option<Bytes>> {
         match self.response.chunk().await {
             Ok(chunk) => Ok(chunk),
-            Err(error) => Err(transport::connection_error(self.response.url(), &error)),
+            Err(error) => Err(transport::interrupted(self.response.url(), &error)),
         }
     }
 

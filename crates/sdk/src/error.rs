@@ -64,10 +64,19 @@ pub enum Error {
     #[error("{0}")]
     NoEndpoint(String),
 
-    /// No connection could be made, or it broke before the answer was complete.
+    /// No connection could be made, or it broke before there was an answer.
     #[error("Unable to establish connection to {url}: {reason}")]
     Connection {
         /// Where to.
+        url: String,
+        /// The innermost causes, outermost first.
+        reason: String,
+    },
+
+    /// An answer broke off before its end.
+    #[error("the connection to {url} broke: {reason}")]
+    Interrupted {
+        /// The request's URL.
         url: String,
         /// The innermost causes, outermost first.
         reason: String,
@@ -173,7 +182,7 @@ impl Error {
             Self::Config(_) | Self::ConfigFile { .. } => "ConfigException",
             Self::Unauthorized { .. } => "Unauthorized",
             Self::NoEndpoint(_) => "EndpointNotFound",
-            Self::Connection { .. } => "ConnectFailure",
+            Self::Connection { .. } | Self::Interrupted { .. } => "ConnectFailure",
             Self::InvalidResponse { .. } => "InvalidResponse",
             Self::InvalidRequest(_) => "InvalidRequest",
             Self::Redirect { .. }

@@ -196,7 +196,25 @@ fn without_tags(line: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn tags_are_what_pythons_expression_matches(line in "[<>aé ]*") {
+            let expression = regex::Regex::new("<.+?>").unwrap();
+            prop_assert_eq!(without_tags(&line), expression.replace_all(&line, ""));
+        }
+
+        #[test]
+        fn no_body_is_too_strange(body: Vec<u8>) {
+            for content_type in ["application/json", "text/html", "text/plain", ""] {
+                prop_assert_eq!(details(content_type, &[], "Reason"), "Reason");
+                details(content_type, &body, "");
+            }
+        }
+    }
 
     #[test]
     fn tags_go_and_what_is_no_tag_stays() {

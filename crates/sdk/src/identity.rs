@@ -15,7 +15,7 @@ use url::Url;
 use crate::{
     AuthMethod, CloudConfig, Error, IdentityAuth, Named, Result, Scope, Secret, UserRef,
     catalog::{self, Service},
-    http_error,
+    discovery, http_error,
     transport::{self, Request, Transport},
 };
 
@@ -97,7 +97,20 @@ struct ProjectFacts {
 }
 
 impl Session {
+    /// Fails where the configured URLs are none, before anything is sent.
     pub(crate) fn new(config: &CloudConfig) -> Result<Self> {
+        match &config.auth {
+            AuthMethod::Identity(identity) => {
+                identity_url(&identity.auth_url)?;
+            }
+            AuthMethod::None { endpoint }
+            | AuthMethod::AdminToken { endpoint, .. }
+            | AuthMethod::HttpBasic { endpoint, .. } => {
+                for endpoint in endpoint.iter().chain(&config.image_endpoint_override) {
+                    discovery::parse(endpoint)?;
+                }
+            }
+        }
         Ok(Self {
             auth: config.auth.clone(),
             interfaces: config.interfaces.clone(),
@@ -211,13 +224,15 @@ impl Session {
             request.credentials = credentials.clone();
             request.header(ACCEPT, "application/json")
         };
-        let mut by_id = identity_url(&identity.auth_url)?;
-        if let Ok(mut segments) = by_id.path_segments_mut() {
-            segments.pop_if_empty().push(collection).push(name_or_id);
-        }
-        let response = transport.send(get(by_id)?).await?;
-        if response.status().is_success() {
-            return Ok(name_or_id.to_owned());
+        if transport::may_be_id(name_or_id) {
+            let mut by_id = identity_url(&identity.auth_url)?;
+            if let Ok(mut segments) = by_id.path_segments_mut() {
+                segments.pop_if_empty().push(collection).push(name_or_id);
+            }
+            let response = transport.send(get(by_id)?).await?;
+            if response.status().is_success() {
+                return Ok(name_or_id.to_owned());
+            }
         }
         let mut by_name = identity_url(&identity.auth_url)?;
         if let Ok(mut segments) = by_name.path_segments_mut() {
@@ -295,7 +310,13 @@ async fn authenticate(transport: &Transport, identity: &IdentityAuth) -> Result<
 fn identity_url(auth_url: &str) -> Result<Url> {
     let mut url: Url = auth_url
         .parse()
-        .map_err(|_| Error::Config(format!("`{auth_url}` is not a URL")))?;
+        .ok()
+        .filter(|url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        .ok_or_else(|| {
+            Error::Config(format!(
+                "the authentication URL `{auth_url}` is not an HTTP URL"
+            ))
+        })?;
     let path = url.path().trim_end_matches('/').to_owned();
     let root = path
         .strip_suffix("/v3")

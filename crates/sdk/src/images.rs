@@ -72,7 +72,7 @@ impl<'a> Images<'a> {
     /// Compat: openstacksdk's three steps, though it goes through all hidden images in the third. A name that cannot be part of an id is not tried as one, where openstacksdk
     /// would send a request to some other path.
     pub async fn find(&self, name_or_id: &str) -> Result<Image> {
-        if may_be_id(name_or_id) {
+        if transport::may_be_id(name_or_id) {
             match self.fetch(name_or_id).await {
                 Ok(image) => return Ok(image),
                 Err(error) if is_no_such_id(&error) => {}
@@ -249,15 +249,6 @@ impl<'a> Images<'a> {
         self.client.send(call).await?;
         Ok(())
     }
-}
-
-/// Whether asking for `/images/<text>` asks for an image and for nothing else.
-fn may_be_id(text: &str) -> bool {
-    !text.is_empty()
-        && text != "."
-        && text != ".."
-        && !text.contains(['/', '?', '#', '\\'])
-        && !text.contains(char::is_control)
 }
 
 fn is_no_such_id(error: &Error) -> bool {

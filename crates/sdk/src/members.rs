@@ -54,11 +54,10 @@ impl<'a> Members<'a> {
 
     /// One project the image is shared with.
     pub async fn get(&self, image: &ImageId, project: &str) -> Result<Member> {
-        self.member(
-            Call::get(&["images", image.as_str(), "members", project]),
-            image,
-        )
-        .await
+        let call = Call::get(&["images", image.as_str(), "members", project]);
+        let member = self.member(call, image).await;
+        // Compat: openstacksdk's words, the `None` included.
+        member.map_err(|error| error.labelled("No Member found for None"))
     }
 
     /// Shares the image with a project.

@@ -53,11 +53,11 @@ impl<'a> Stores<'a> {
 
     /// The names of the import methods the server has switched on.
     pub async fn import_methods(&self) -> Result<Vec<String>> {
-        let body = self
-            .client
-            .send_for_json(Call::get(&["info", "import"]))
-            .await?;
-        serde_json::from_value(body["import-methods"]["value"].clone())
+        let call = Call::get(&["info", "import"]);
+        let body = self.client.send_for_json(call).await;
+        // Compat: openstacksdk's words, the `None` included.
+        let mut body = body.map_err(|error| error.labelled("No Import found for None"))?;
+        serde_json::from_value(body["import-methods"]["value"].take())
             .map_err(|error| Error::invalid_response("info/import", error))
     }
 

@@ -306,7 +306,7 @@ pub(crate) async fn checked(method: &Method, response: Response) -> Result<Respo
     Err(HttpError {
         status: status.as_u16(),
         method: method.clone(),
-        url: url.to_string(),
+        url: without_password(&url).to_string(),
         details: http_error::details(&content_type, &body, &reason),
         label: None,
         request_id,
@@ -320,7 +320,7 @@ pub(crate) async fn json(response: Response) -> Result<serde_json::Value> {
     let body = response
         .bytes()
         .await
-        .map_err(|error| connection_error(&url, &error))?;
+        .map_err(|error| interrupted(&url, &error))?;
     serde_json::from_slice(&body)
         .map_err(|error| Error::invalid_response(without_password(&url), error))
 }
@@ -339,6 +339,23 @@ pub(crate) fn connection_error(url: &Url, error: &reqwest::Error) -> Error {
         url: without_password(url).to_string(),
         reason: causes(error),
     }
+}
+
+/// The error of an answer that broke off.
+pub(crate) fn interrupted(url: &Url, error: &reqwest::Error) -> Error {
+    Error::Interrupted {
+        url: without_password(url).to_string(),
+        reason: causes(error),
+    }
+}
+
+/// Whether a path that ends with `/<text>` means the thing with this id and nothing else.
+pub(crate) fn may_be_id(text: &str) -> bool {
+    !text.is_empty()
+        && text != "."
+        && text != ".."
+        && !text.contains(['/', '?', '#', '\\'])
+        && !text.contains(char::is_control)
 }
 
 /// The causes below an error, which say more than reqwest's own "error sending request".

@@ -117,7 +117,9 @@ pub(super) fn method(cloud: &Merged) -> Result<AuthMethod> {
             endpoint: endpoint(),
         }),
         "admin_token" | "token_endpoint" => {
-            let token = required(cloud, &[("token", TOKEN)])?;
+            let token = cloud
+                .get("token")
+                .ok_or_else(|| missing(cloud, [Some(TOKEN)]))?;
             Ok(AuthMethod::AdminToken {
                 endpoint: endpoint(),
                 token: token.into(),
@@ -132,15 +134,14 @@ pub(super) fn method(cloud: &Merged) -> Result<AuthMethod> {
             let user = user(cloud);
             let auth_url = cloud.get("auth_url");
             match (user, auth_url) {
-                (Some(user), Some(auth_url)) => identity(
-                    cloud,
+                (Some(user), Some(auth_url)) => Ok(identity(
                     auth_url,
                     UserRef::Password {
                         user,
                         password: cloud.get("password").map(Secret::from),
                     },
                     scope(cloud)?,
-                ),
+                )),
                 (user, auth_url) => Err(missing(
                     cloud,
                     [
@@ -151,9 +152,11 @@ pub(super) fn method(cloud: &Merged) -> Result<AuthMethod> {
             }
         }
         "token" | "v3token" => match (cloud.get("auth_url"), cloud.get("token")) {
-            (Some(auth_url), Some(token)) => {
-                identity(cloud, auth_url, UserRef::Token(token.into()), scope(cloud)?)
-            }
+            (Some(auth_url), Some(token)) => Ok(identity(
+                auth_url,
+                UserRef::Token(token.into()),
+                scope(cloud)?,
+            )),
             (auth_url, token) => Err(missing(
                 cloud,
                 [
@@ -189,12 +192,6 @@ fn default_type(cloud: &Merged) -> &'static str {
     }
 }
 
-fn required(cloud: &Merged, keys: &[(&str, &'static str)]) -> Result<String> {
-    keys.iter()
-        .find_map(|(key, _)| cloud.get(key))
-        .ok_or_else(|| missing(cloud, keys.iter().map(|(_, hint)| Some(*hint))))
-}
-
 fn missing(cloud: &Merged, hints: impl IntoIterator<Item = Option<&'static str>>) -> Error {
     let hints = if cloud.has_auth() {
         hints.into_iter().flatten().map(str::to_owned).collect()
@@ -204,12 +201,12 @@ fn missing(cloud: &Merged, hints: impl IntoIterator<Item = Option<&'static str>>
     Error::MissingParameters(hints)
 }
 
-fn identity(_cloud: &Merged, auth_url: String, user: UserRef, scope: Scope) -> Result<AuthMethod> {
-    Ok(AuthMethod::Identity(Box::new(IdentityAuth {
+fn identity(auth_url: String, user: UserRef, scope: Scope) -> AuthMethod {
+    AuthMethod::Identity(Box::new(IdentityAuth {
         auth_url,
         user,
         scope,
-    })))
+    }))
 }
 
 fn application_credential(cloud: &Merged) -> Result<AuthMethod> {
@@ -218,8 +215,7 @@ fn application_credential(cloud: &Merged) -> Result<AuthMethod> {
     let name = cloud.get("application_credential_name");
     let secret = cloud.get("application_credential_secret");
     match (auth_url, secret) {
-        (Some(auth_url), Some(secret)) if id.is_some() || name.is_some() => identity(
-            cloud,
+        (Some(auth_url), Some(secret)) if id.is_some() || name.is_some() => Ok(identity(
             auth_url,
             UserRef::ApplicationCredential {
                 id,
@@ -229,7 +225,7 @@ fn application_credential(cloud: &Merged) -> Result<AuthMethod> {
             },
             // Keystone refuses a scope here: the credential has its own.
             Scope::Default,
-        ),
+        )),
         (auth_url, secret) => Err(missing(
             cloud,
             [

@@ -282,6 +282,11 @@ async fn projects_are_found_by_name_or_taken_for_ids() {
         client.find_project_id("secret", None).await.unwrap(),
         "secret"
     );
+    let error = client.find_project_id("..", None).await.unwrap_err();
+    assert!(
+        error.is_not_found(),
+        "and no path is mistaken for one: {error}"
+    );
     let error = client.find_project_id("gone", None).await.unwrap_err();
     assert!(error.is_not_found(), "{error}");
 }

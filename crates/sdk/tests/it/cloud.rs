@@ -311,6 +311,24 @@ fn unknown_ways_in_are_refused() {
 }
 
 #[test]
+fn urls_that_are_none_are_refused_before_anything_is_sent() {
+    for (name, value) in [
+        ("endpoint", "glance:9292"),
+        ("endpoint", "ftp://glance"),
+        ("endpoint", "glance"),
+    ] {
+        let mut given = Overrides::default();
+        given.set("auth_type", "none").set(name, value);
+        let config = load(&BTreeMap::new(), &BTreeMap::new(), &given).unwrap();
+        let error = vidimus_sdk::Client::connect(&config).unwrap_err();
+        assert!(
+            matches!(error, Error::Config(_)) && error.to_string().contains(value),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
 fn nothing_secret_is_shown() {
     let mut given = Overrides::default();
     given

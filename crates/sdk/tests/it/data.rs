@@ -409,6 +409,47 @@ async fn an_image_without_data_is_an_empty_file_nobody_verified() {
 }
 
 #[tokio::test]
+async fn the_wrong_part_is_not_glued_on() {
+    let content = data(1000);
+    let served = content.clone();
+    let fake = Fake::start(move |request| {
+        if request.header("range").is_some() {
+            Reply::new("206 Partial Content", "", &served[700..])
+                .header("Content-Range", "bytes 700-999/1000")
+        } else {
+            serve(request, &served).cut_after(500)
+        }
+    })
+    .await;
+    // No hash: nothing else would notice.
+    let unverifiable = of(serde_json::json!({"id": ID, "size": 1000}));
+    let error = Desk::new()
+        .save(&fake.client(), &unverifiable)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::InvalidResponse { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn without_a_hash_the_size_must_fit() {
+    let fake = Fake::start(|request| serve(request, b"short")).await;
+    let unverifiable = of(serde_json::json!({"id": ID, "size": 1000}));
+    let desk = Desk::new();
+    let error = desk.save(&fake.client(), &unverifiable).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Incomplete {
+                received_bytes: 5,
+                ..
+            }
+        ),
+        "{error:?}"
+    );
+    assert!(!desk.file().exists());
+}
+
+#[tokio::test]
 async fn a_refused_download_leaves_nothing() {
     let fake =
         Fake::start(|_| Reply::new("403 Forbidden", "text/html", "<h1>403 Forbidden</h1>")).await;
