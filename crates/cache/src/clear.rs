@@ -34,10 +34,11 @@ impl Inner {
                 Acquired::Filling(_) => return false,
                 // Somebody was given the right to fill it: there is nothing, and nothing will come of it.
                 Acquired::Busy(_) if !self.index.contains(&id) => return false,
-                Acquired::Busy(turn) => match turn.await {
-                    Some(grant) => break grant,
-                    None => {}
-                },
+                Acquired::Busy(turn) => {
+                    if let Some(grant) = turn.await {
+                        break grant;
+                    }
+                }
             }
         };
         let inner = Arc::clone(self);

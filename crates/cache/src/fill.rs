@@ -24,9 +24,10 @@ use crate::{
     error::FillFailure,
     flight::Grant,
     follow::FillReader,
-    index::{Record, Reservation, Stamp},
+    index::Reservation,
     layout::{self, sync_folder},
     proof::{Checks, Proof},
+    record::{Record, Stamp},
 };
 
 /// What is collected from the source before it is written; as much again is being written meanwhile.
@@ -196,7 +197,11 @@ impl Fill {
         // In one piece, so that no client and no shutdown can part the file from its entry.
         self.blocking(move || publish(&inner, id, &file, proof, rights))
             .await?;
-        // The wish is fulfilled. A marker that stays costs the prefetcher one look.
+        if !self.inner.index.contains(&self.id) {
+            // Removed meanwhile; whoever queued it since still wants it.
+            return Ok(());
+        }
+        // A marker that stays costs the prefetcher one look.
         if let Err(error) = self.inner.queue.remove(&self.id).await {
             tracing::warn!(image.id = %self.id, %error, "a cached image stays queued");
         }
@@ -270,9 +275,8 @@ fn publish(
         hits: 0,
         last_accessed: now,
         last_modified: now,
-        proven: Some((Stamp::of(&metadata), Arc::new(proof))),
+        proven: Some((Stamp::of(&metadata), proof)),
         file: Arc::downgrade(file),
-        serial: 0,
     };
     match inner.index.publish(id, record.clone(), rights) {
         Ok(()) => {

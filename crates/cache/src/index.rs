@@ -5,8 +5,7 @@
 
 use std::{
     collections::HashMap,
-    fs::{File, Metadata},
-    os::unix::fs::MetadataExt,
+    fs::File,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::SystemTime,
 };
@@ -20,33 +19,8 @@ use crate::{
     flight::{Flights, Grant},
     follow::FillReader,
     proof::{Checks, Proof},
+    record::{Access, Record, Stamp},
 };
-
-/// A cached image, as it is listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// The image.
-    pub image_id: ImageId,
-    /// Bytes on disk.
-    pub size_bytes: u64,
-    /// How often it was served from the cache.
-    pub hits: u64,
-    /// When it was last served, or else cached.
-    pub last_accessed: SystemTime,
-    /// When it was cached. Does not change while it is.
-    pub last_modified: SystemTime,
-}
-
-/// Hits on one cached image that were not reported yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Access {
-    /// The image.
-    pub image_id: ImageId,
-    /// Hits since the last report.
-    pub hits_added: u64,
-    /// The last of them.
-    pub last_accessed: SystemTime,
-}
 
 /// The cached images of a node and their bytes.
 #[derive(Debug)]
@@ -62,7 +36,6 @@ pub(crate) struct State {
     records: HashMap<ImageId, Record>,
     evictor: Evictor,
     unreported: HashMap<ImageId, u64>,
-    next_serial: u64,
     space: Space,
 }
 
@@ -79,46 +52,12 @@ struct Space {
     unwritten: u64,
 }
 
-/// One cached image.
-#[derive(Debug, Clone)]
-pub(crate) struct Record {
-    pub(crate) size_bytes: u64,
-    pub(crate) hits: u64,
-    pub(crate) last_accessed: SystemTime,
-    pub(crate) last_modified: SystemTime,
-    /// What the bytes were verified against, and the file they were in. `None`: found on disk, not looked into yet.
-    pub(crate) proven: Option<(Stamp, Arc<Proof>)>,
-    /// Shared by all readers, so that one descriptor serves them; alive while there is one.
-    pub(crate) file: Weak<File>,
-    /// Tells this record from a later one of the same image.
-    pub(crate) serial: u64,
-}
-
-/// Tells a file from another, and from itself after a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    pub(crate) size_bytes: u64,
-    pub(crate) inode: u64,
-    pub(crate) modified_ns: i128,
-}
-
-impl Stamp {
-    pub(crate) fn of(metadata: &Metadata) -> Self {
-        Self {
-            size_bytes: metadata.size(),
-            inode: metadata.ino(),
-            modified_ns: i128::from(metadata.mtime()) * 1_000_000_000
-                + i128::from(metadata.mtime_nsec()),
-        }
-    }
-}
-
 /// What [`Index::find`] knows of an image.
 pub(crate) enum Found {
     /// Verified, and somebody has it open.
     Open(Arc<File>, Stamp),
     /// Verified when it was this file.
-    Closed(Stamp, u64),
+    Closed(Stamp),
     /// A file of another size than the image's.
     WrongSize,
     /// A file whose bytes nobody has compared with these hashes.
@@ -134,7 +73,6 @@ impl Index {
                 records: HashMap::new(),
                 evictor: Evictor::new(max_size_bytes),
                 unreported: HashMap::new(),
-                next_serial: 0,
                 space: Space::default(),
             }),
             max_size_bytes,
@@ -157,6 +95,11 @@ impl Index {
 
     pub(crate) fn reserved_bytes(&self) -> u64 {
         self.lock().space.reserved
+    }
+
+    pub(crate) fn occupied_bytes(&self) -> u64 {
+        let space = self.lock().space;
+        space.used + space.leaving + space.reserved
     }
 
     pub(crate) fn contains(&self, id: &ImageId) -> bool {
@@ -212,7 +155,7 @@ impl Index {
         match &record.proven {
             Some((stamp, proof)) if proof.covers(checks) => match record.file.upgrade() {
                 Some(file) => Found::Open(file, *stamp),
-                None => Found::Closed(*stamp, record.serial),
+                None => Found::Closed(*stamp),
             },
             Some(_) | None => Found::Unproven,
         }
@@ -231,10 +174,10 @@ impl Index {
     }
 
     /// Lets later readers share `file`, or gives the caller the one that others already share.
-    pub(crate) fn share(&self, id: &ImageId, serial: u64, file: Arc<File>) -> Arc<File> {
+    pub(crate) fn share(&self, id: &ImageId, stamp: Stamp, file: Arc<File>) -> Arc<File> {
         let mut state = self.lock();
         match state.records.get_mut(id) {
-            Some(record) if record.serial == serial => {
+            Some(record) if record.is_proven_as(stamp) => {
                 if let Some(shared) = record.file.upgrade() {
                     return shared;
                 }
@@ -249,7 +192,7 @@ impl Index {
     pub(crate) fn set_proven(&self, id: &ImageId, proven: (Stamp, Proof), file: &Arc<File>) {
         let mut state = self.lock();
         if let Some(record) = state.records.get_mut(id) {
-            record.proven = Some((proven.0, Arc::new(proven.1)));
+            record.proven = Some(proven);
             record.file = Arc::downgrade(file);
         }
     }
@@ -258,7 +201,7 @@ impl Index {
     pub(crate) fn distrust(&self, id: &ImageId, stamp: Stamp) {
         let mut state = self.lock();
         if let Some(record) = state.records.get_mut(id)
-            && matches!(&record.proven, Some((proven, _)) if *proven == stamp)
+            && record.is_proven_as(stamp)
         {
             record.proven = None;
             record.file = Weak::new();
@@ -302,8 +245,7 @@ impl Index {
     /// Puts in what a start found, the least recently used first.
     pub(crate) fn restore(&self, found: Vec<(ImageId, Record)>) {
         let mut state = self.lock();
-        for (id, mut record) in found {
-            record.serial = state.next_serial();
+        for (id, record) in found {
             state.space.used += record.size_bytes;
             state.evictor.restore(id, record.size_bytes, record.hits);
             state.records.insert(id, record);
@@ -314,7 +256,7 @@ impl Index {
     pub(crate) fn publish(
         &self,
         id: ImageId,
-        mut record: Record,
+        record: Record,
         rights: Rights,
     ) -> Result<(), Rights> {
         let Rights {
@@ -328,7 +270,6 @@ impl Index {
         }
         state.give_back(&mut reservation);
         state.space.used += record.size_bytes;
-        record.serial = state.next_serial();
         state.evictor.insert(id, record.size_bytes);
         state.records.insert(id, record);
         Ok(())
@@ -396,11 +337,6 @@ impl Index {
 }
 
 impl State {
-    fn next_serial(&mut self) -> u64 {
-        self.next_serial += 1;
-        self.next_serial
-    }
-
     fn take(&mut self, id: &ImageId) -> Option<Record> {
         let record = self.records.remove(id)?;
         self.unreported.remove(id);

@@ -9,16 +9,16 @@ use std::{
     collections::HashMap,
     fs::File,
     io::{self, BufWriter, Write},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Mutex, PoisonError, Weak},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use vidimus_types::ImageId;
 
 use crate::{
-    index::{Record, Stamp},
     layout::{Layout, sync_folder},
     proof::Proof,
+    record::{Record, Stamp},
 };
 
 const HEADER: &str = "vidimus-cache-index 1";
@@ -133,15 +133,14 @@ fn parse_line(line: &str) -> Option<(ImageId, Record)> {
     let hits = words.next()?.parse().ok()?;
     let last_accessed = time(words.next()?)?;
     let last_modified = time(words.next()?)?;
-    let proof = Proof::parse(words.next()?)?;
+    let proof = Proof::parse(words.next()?);
     let record = Record {
         size_bytes,
         hits,
         last_accessed,
         last_modified,
-        proven: Some((stamp, Arc::new(proof))),
+        proven: Some((stamp, proof)),
         file: Weak::new(),
-        serial: 0,
     };
     words.next().is_none().then_some((id, record))
 }

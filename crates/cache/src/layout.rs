@@ -82,8 +82,9 @@ impl Layout {
                 | ".vidimus-index"
                 | ".vidimus-index.new"
                 | ".vidimus-lock"
-        ) || name.ends_with(".db")
-            || name.ends_with(".db-journal")
+        ) || [".db", ".db-journal", ".db-wal", ".db-shm"]
+            .iter()
+            .any(|end| name.ends_with(end))
     }
 }
 

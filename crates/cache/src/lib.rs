@@ -32,6 +32,7 @@ mod progress;
 mod proof;
 mod prune;
 mod queue;
+mod record;
 mod recover;
 mod sync;
 mod verify;
@@ -47,12 +48,12 @@ pub use config::CacheConfig;
 pub use error::{Error, FillError, FillFailure, Result};
 pub use fill::FillPermit;
 pub use follow::{FillReader, FillStream};
-pub use index::{Access, Entry};
 pub use lookup::{BypassReason, CacheFile, Lookup};
 pub use metrics::CacheCounters;
 pub use proof::Expected;
 pub use prune::Pruned;
 pub use queue::{Queue, QueueFailure};
+pub use record::{Access, Entry};
 pub use verify::Verification;
 
 /// The image cache of one node. Cheap to clone; all clones are one cache.
@@ -144,7 +145,7 @@ impl ImageCache {
 
     /// The cached images, in no order.
     pub fn list(&self) -> Vec<Entry> {
-        let entry = |(image_id, record): (ImageId, index::Record)| Entry {
+        let entry = |(image_id, record): (ImageId, record::Record)| Entry {
             image_id,
             size_bytes: record.size_bytes,
             hits: record.hits,
@@ -164,7 +165,13 @@ impl ImageCache {
         self.inner.index.reserved_bytes()
     }
 
-    /// The limit of both together.
+    /// All bytes that count: of cached images, of running fills, and of files that are being unlinked. Never above the
+    /// limit.
+    pub fn occupied_bytes(&self) -> u64 {
+        self.inner.index.occupied_bytes()
+    }
+
+    /// The limit of all of them together.
     pub fn max_size_bytes(&self) -> u64 {
         self.inner.index.max_size_bytes()
     }

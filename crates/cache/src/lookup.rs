@@ -10,9 +10,10 @@ use crate::{
     fill::{FillPermit, Rights},
     flight::Acquired,
     follow::FillReader,
-    index::{Found, Stamp},
+    index::Found,
     layout,
     proof::{Checks, Expected},
+    record::Stamp,
 };
 
 /// How often a look-up starts over because the image changed hands under it.
@@ -126,9 +127,9 @@ impl Inner {
                     }
                     Ok(_) | Err(_) => self.index.distrust(id, stamp),
                 },
-                Found::Closed(stamp, serial) => match self.open(id, stamp).await {
+                Found::Closed(stamp) => match self.open(id, stamp).await {
                     Ok(Some(file)) => {
-                        return Ok(hit(self.index.share(id, serial, file), &checks));
+                        return Ok(hit(self.index.share(id, stamp, file), &checks));
                     }
                     Ok(None) => self.index.distrust(id, stamp),
                     Err(error) => {

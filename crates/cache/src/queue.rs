@@ -251,26 +251,35 @@ impl Shared {
     }
 
     fn push(&self, id: ImageId) -> io::Result<bool> {
-        // A fill that ends now removes the marker after us: it needs the turn we hold.
-        if self.index.contains(&id) || self.waiting().items.contains_key(&id) {
+        let queued_at = {
+            let mut waiting = self.waiting();
+            if waiting.items.contains_key(&id) {
+                return Ok(false);
+            }
+            waiting.insert(id);
+            let queued_at = waiting.later_than_all();
+            waiting.youngest = Some(queued_at);
+            queued_at
+        };
+        // In this order: a fill that ends now enters the index and then looks whether the image is queued, so one of us
+        // sees the other.
+        if self.index.contains(&id) {
+            self.waiting().remove(&id);
             return Ok(false);
         }
-        let queued_at = self.waiting().later_than_all();
-        let path = self.layout.queued(&id);
-        let marker = fs_err::File::create(&path)?;
-        let kept = marker
-            .into_file()
-            .set_modified(queued_at)
-            .and_then(|()| sync_folder(&self.layout.queue_dir()));
-        if let Err(error) = kept {
-            // A failed sync may be a marker that comes back; it must not come back unasked while we run.
-            let _ = layout::remove_file(&path);
-            return Err(error);
+        let marked = self.mark(&id, queued_at);
+        if marked.is_err() {
+            // After a failed sync the marker may be there or not; it must not come back unasked.
+            let _ = layout::remove_file(&self.layout.queued(&id));
+            self.waiting().remove(&id);
         }
-        let mut waiting = self.waiting();
-        waiting.youngest = Some(queued_at);
-        waiting.insert(id);
-        Ok(true)
+        marked.map(|()| true)
+    }
+
+    fn mark(&self, id: &ImageId, queued_at: SystemTime) -> io::Result<()> {
+        let marker = fs_err::File::create(self.layout.queued(id))?;
+        marker.into_file().set_modified(queued_at)?;
+        sync_folder(&self.layout.queue_dir())
     }
 }
 

@@ -14,8 +14,9 @@ use vidimus_types::ImageId;
 use crate::{
     clean::for_each_file,
     error::{Error, Result},
-    index::{Index, Record, Stamp},
+    index::Index,
     layout::{self, Layout},
+    record::{Record, Stamp},
 };
 
 /// Makes the folders and keeps every other process of ours out, until the file is dropped.
@@ -111,7 +112,7 @@ pub(crate) fn recover(
 fn record(metadata: &Metadata, known: Option<Record>) -> Record {
     let stamp = Stamp::of(metadata);
     if let Some(known) = known
-        && matches!(&known.proven, Some((proven, _)) if *proven == stamp)
+        && known.is_proven_as(stamp)
     {
         return known;
     }
@@ -125,6 +126,5 @@ fn record(metadata: &Metadata, known: Option<Record>) -> Record {
         last_modified: modified,
         proven: None,
         file: Weak::new(),
-        serial: 0,
     }
 }

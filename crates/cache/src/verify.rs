@@ -10,9 +10,10 @@ use crate::{
     error::{Error, Result},
     flight::{Acquired, Grant},
     follow::FillReader,
-    index::{Found, Stamp, Victim},
+    index::{Found, Victim},
     layout,
     proof::{Checks, Expected, Proof},
+    record::Stamp,
 };
 
 const READ_BYTES: usize = 1024 * 1024;
@@ -92,7 +93,7 @@ impl Inner {
                 return self.drop_damaged(id, grant, reason);
             }
             // Without a hash, that we wrote it and nobody changed it is all there is to know.
-            Found::Open(_, stamp) | Found::Closed(stamp, _) if !checks.has_hash() => Some(stamp),
+            Found::Open(_, stamp) | Found::Closed(stamp) if !checks.has_hash() => Some(stamp),
             Found::Open(..) | Found::Closed(..) | Found::Unproven => None,
         };
         let is_abandoned = || grant.is_doomed() || self.stop.is_cancelled();
@@ -161,7 +162,7 @@ fn check_file(
     }
     let Some(mut hasher) = checks.one_hasher().map_err(io::Error::other)? else {
         return match known {
-            Some(known) if known == stamp => Ok(Checked::Intact(file, stamp, Proof::default())),
+            Some(known) if known == stamp => Ok(Checked::Intact(file, stamp, Proof::none())),
             Some(_) | None => damaged("the image has no hash and the file is not known to be ours"),
         };
     };
