@@ -1,6 +1,6 @@
 //! What every handler can reach, and what it is told about its request.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{
     extract::FromRequestParts,
@@ -33,6 +33,10 @@ pub struct HttpConfig {
     pub legacy_cache_routes: bool,
     /// The longest request id taken from a client; 0 for any (`max_request_id_length`).
     pub request_id_max: usize,
+    /// How long a client may take to send the head of a request, and how long an idle connection is kept for one.
+    pub head_timeout: Duration,
+    /// How long a transfer may stand still.
+    pub stall_timeout: Duration,
     /// While this file exists, `/healthcheck` answers 503.
     pub disable_file: Option<PathBuf>,
     /// Where clients get a token, for the answer 401 (`www_authenticate_uri`).

@@ -80,6 +80,12 @@ pub async fn boot(settings: &Settings, own_url: &str) -> Result<App, BootError> 
         legacy_cache_routes: settings.api.flavor.has_cache_management,
         request_id_max: usize::try_from(settings.server.max_request_id_length)
             .unwrap_or(usize::MAX),
+        // hyper has one clock for both: the wait for the next request and the reading of its head.
+        head_timeout: settings
+            .server
+            .header_timeout
+            .max(settings.server.keep_alive_timeout),
+        stall_timeout: settings.server.body_idle_timeout,
         disable_file: settings.server.health_disabling_file.clone(),
         authenticate_uri: None,
     };

@@ -14,6 +14,7 @@ mod json;
 mod local_call;
 mod router;
 pub mod serve;
+mod stall;
 mod views;
 
 use std::{error::Error, io::Write, process::ExitCode};

@@ -39,10 +39,8 @@ use crate::{
         versions::{Negotiated, negotiate, redirect, versions},
     },
     router::router,
+    stall::StallGuard,
 };
-
-/// How long a client may take to send the head of a request, the first one included. Idle connections end after it.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// Bytes of a response that may wait in memory for a slow client; hyper's default of 400 KiB adds up with many.
 const WRITE_BUFFER: usize = 64 * 1024;
@@ -173,17 +171,21 @@ fn connection<S>(app: &App, routes: &Router, graceful: &GracefulShutdown, stream
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (app, routes) = (app.clone(), routes.clone());
+    let routes = routes.clone();
+    let answering = app.clone();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let (app, routes) = (app.clone(), routes.clone());
+        let (app, routes) = (answering.clone(), routes.clone());
         async move { Ok::<_, Infallible>(answer(app, routes, peer, request.map(Body::new)).await) }
     });
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(app.http.head_timeout)
         .max_buf_size(WRITE_BUFFER);
-    let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
+    let connection = graceful.watch(builder.serve_connection(
+        TokioIo::new(StallGuard::new(stream, app.http.stall_timeout)),
+        service,
+    ));
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(

@@ -13,6 +13,11 @@ use crate::{Error, ImageService, Result};
 impl ImageService {
     /// Puts a tag on an image; a tag that is there already stays.
     pub async fn add_tag(&self, ctx: &Context, id: &ImageId, tag: &str) -> Result<()> {
+        if tag.chars().any(|character| character > '\u{ffff}') {
+            return Err(Error::Invalid(
+                "Param values can't contain 4 byte unicode.".to_owned(),
+            ));
+        }
         let fragment = Map::from_iter([(
             "tags".to_owned(),
             Value::Array(vec![Value::String(tag.to_owned())]),

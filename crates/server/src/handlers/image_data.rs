@@ -8,7 +8,7 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use futures_util::StreamExt;
+use tokio_stream::StreamExt;
 use vidimus_service::UploadRequest;
 
 use super::{Answer, empty};
@@ -65,7 +65,11 @@ pub(crate) async fn upload_image(
     match begin_upload(&app, &id, &call) {
         Ok((id, request)) => {
             // The body moves into the upload, which reads it to its end or says why not.
-            let chunks = data.map(|chunk| chunk.map_err(io::Error::other));
+            let chunks = data
+                .map(|chunk| chunk.map_err(io::Error::other))
+                .timeout(app.http.stall_timeout);
+            let chunks =
+                chunks.map(|chunk| chunk.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())));
             app.service.upload(&call.ctx, &id, request, chunks).await?;
             Ok(empty(StatusCode::NO_CONTENT))
         }
