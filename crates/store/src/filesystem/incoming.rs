@@ -233,3 +233,26 @@ fn clear_leftover(path: &Path) -> io::Result<Option<u64>> {
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_replaced_a_published_file_is_not_removed_with_it() {
+        let datadir = tempfile::tempdir().unwrap();
+        create_folder(datadir.path()).unwrap();
+        let id = ImageId::random();
+        let target = datadir.path().join(id.as_str());
+        let publish = || {
+            let mut incoming = Incoming::create(datadir.path(), &id).unwrap();
+            incoming.publish(&target, 0, 0, Syncs::REAL).unwrap();
+            incoming
+        };
+        let (first, second) = (publish(), publish());
+        drop(first);
+        assert!(target.exists(), "that was the second one");
+        drop(second);
+        assert!(!target.exists());
+    }
+}
