@@ -5,6 +5,7 @@
 //! prints it, [`validate`] finds out what is wrong. Rules no schema can express are not checked here.
 
 mod document;
+pub mod metadefs;
 mod pyrepr;
 mod validate;
 
@@ -125,7 +126,8 @@ fn check_against(schema: &Value, body: &Value) -> Result<(), SchemaError> {
         None => Ok(()),
         Some(fault) => Err(SchemaError {
             message: format!(
-                "Provided object does not match schema 'image': {}",
+                "Provided object does not match schema '{}': {}",
+                schema["name"].as_str().unwrap_or_default(),
                 fault.describe()
             ),
         }),

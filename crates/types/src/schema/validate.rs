@@ -1,7 +1,8 @@
 //! Checks a value against a schema and picks the fault to report.
 //!
 //! Knows the keywords the image schema uses and those that make sense for a custom property, with draft 2020-12's
-//! meaning. Combinations (`anyOf` and its like), references and `format` are not enforced.
+//! meaning, and of references those into the schema's own `definitions`. Of combinations only `allOf` is known, and
+//! `format` is not enforced.
 //!
 //! Compat: Glance reports what Python's jsonschema calls the best match: the fault closest to the root, among equals the
 //! one whose path sorts last, then one of type, then the first found.
@@ -62,7 +63,7 @@ impl Fault<'_> {
 
 /// The fault to report, if there is any.
 pub(super) fn worst_fault<'a>(schema: &'a Value, value: &'a Value) -> Option<Fault<'a>> {
-    let mut check = Check::default();
+    let mut check = Check::of(schema);
     check.apply(schema, value);
     check.faults.into_iter().reduce(|best, fault| {
         if fault.relevance() > best.relevance() {
@@ -87,14 +88,23 @@ pub(super) fn unusable_pattern(schema: &Value) -> Option<String> {
     }
 }
 
-#[derive(Default)]
 struct Check<'a> {
+    root: &'a Value,
     schema_path: Vec<Step>,
     value_path: Vec<Step>,
     faults: Vec<Fault<'a>>,
 }
 
 impl<'a> Check<'a> {
+    fn of(root: &'a Value) -> Self {
+        Self {
+            root,
+            schema_path: Vec::new(),
+            value_path: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
     fn apply(&mut self, schema: &'a Value, value: &'a Value) {
         // `true` allows everything; `false` occurs only as `additionalProperties` and is dealt with there.
         let Some(schema) = schema.as_object() else {
@@ -112,6 +122,17 @@ impl<'a> Check<'a> {
                 }
                 "items" => {
                     self.apply_to_items(wanted, value);
+                    continue;
+                }
+                "$ref" => {
+                    // Compat: the step through a reference does not show in jsonschema's paths.
+                    if let Some(target) = self.resolve(wanted) {
+                        self.apply(target, value);
+                    }
+                    continue;
+                }
+                "allOf" => {
+                    self.apply_all(wanted, value);
                     continue;
                 }
                 "additionalProperties" => {
@@ -166,6 +187,20 @@ impl<'a> Check<'a> {
                 item,
             );
         }
+    }
+
+    fn apply_all(&mut self, parts: &'a Value, value: &'a Value) {
+        for (index, part) in parts.as_array().into_iter().flatten().enumerate() {
+            let depth = self.schema_path.len();
+            self.schema_path
+                .extend([Step::Key("allOf".to_owned()), Step::Index(index)]);
+            self.apply(part, value);
+            self.schema_path.truncate(depth);
+        }
+    }
+
+    fn resolve(&self, reference: &Value) -> Option<&'a Value> {
+        self.root.pointer(reference.as_str()?.strip_prefix('#')?)
     }
 
     fn descend(&mut self, way: Vec<Step>, step: Step, schema: &'a Value, value: &'a Value) {
