@@ -162,6 +162,16 @@ async fn announced_space_that_is_not_used_is_given_back() {
 }
 
 #[tokio::test]
+async fn announced_data_that_cannot_fit_is_refused_before_it_is_sent() {
+    let folder = TempDir::new().unwrap();
+    let store = store_in(folder.path());
+    let source: ByteStream = Box::pin(stream::poll_fn(|_| panic!("the source was asked")));
+    let refused = store.put(&ImageId::random(), source, Some(1 << 62)).await;
+    assert!(matches!(refused, Err(Error::Full { .. })), "{refused:?}");
+    assert_eq!(files_below(folder.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn locations_lead_nowhere_else() {
     let base = TempDir::new().unwrap();
     let (inside, outside) = (base.path().join("images"), base.path().join("images-other"));
