@@ -6,7 +6,10 @@ use sea_orm::DbErr;
 use thiserror::Error;
 use vidimus_types::{ImageId, ImageStatus};
 
-use crate::dialect::{self, Trouble};
+use crate::{
+    MetadefKind,
+    dialect::{self, Trouble},
+};
 
 /// The result of everything in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -36,6 +39,20 @@ pub enum Error {
     /// A page was to start behind an image the scope does not reach.
     #[error("marker `{0}` is not visible")]
     MarkerForbidden(ImageId),
+    /// No such definition, or the scope does not reach its namespace.
+    #[error("{0} is not there")]
+    MetadefNotFound(MetadefKind),
+    /// The namespace has one of that name, or for namespaces the database.
+    #[error("{kind} `{name}` exists already")]
+    MetadefDuplicate {
+        /// What kind of definition.
+        kind: MetadefKind,
+        /// The name that is taken.
+        name: String,
+    },
+    /// The namespace is protected against deletions.
+    #[error("namespace is protected")]
+    MetadefProtected,
     /// The database URL is of a kind, or in a form, that is not understood.
     ///
     /// The URL itself is left out: it may hold a password.

@@ -14,6 +14,8 @@ mod error;
 mod images;
 mod list;
 mod locations;
+mod members;
+mod metadefs;
 mod properties;
 mod query;
 mod record;
@@ -32,6 +34,13 @@ pub use connect::DbConfig;
 pub use error::{Error, Result};
 pub use images::{ImageChanges, Images, NewImage, UploadFacts};
 pub use locations::Locations;
+pub use members::{Addition, MemberRecord, Members};
+pub use metadefs::{
+    AssociationRecord, LoadMode, LoadOutcome, MetadefKind, MetadefTagRecord, Metadefs,
+    NamespaceContent, NamespaceFields, NamespaceQuery, NamespaceRecord, NamespaceSortKey,
+    NewAssociation, NewNamespace, NewObject, ObjectRecord, PropertyRecord, ResourceTypeRecord,
+    TagQuery, TagSortKey,
+};
 pub use query::{
     Comparison, Direction, ImageQuery, MemberFilter, NumberColumn, NumberFilter, Sort, SortKey,
     TimeColumn, TimeFilter, VisibilityFilter, WordColumn, WordFilter,
@@ -70,9 +79,19 @@ impl Db {
         Tags::new(self)
     }
 
+    /// The projects an image is shared with.
+    pub fn members(&self) -> Members<'_> {
+        Members::new(self)
+    }
+
     /// Which images the caches of which nodes hold.
     pub fn cached(&self) -> CachedImages<'_> {
         CachedImages::new(self)
+    }
+
+    /// Namespaces of metadata definitions and what is in them.
+    pub fn metadefs(&self) -> Metadefs<'_> {
+        Metadefs::new(self)
     }
 
     /// Where image data lies, seen apart from images: what is left to be removed.
