@@ -12,6 +12,7 @@ mod connect;
 mod dialect;
 mod error;
 mod images;
+mod imports;
 mod list;
 mod locations;
 mod members;
@@ -22,6 +23,7 @@ mod record;
 mod schema;
 mod scope;
 mod tags;
+mod tasks;
 
 use std::sync::Arc;
 
@@ -33,6 +35,7 @@ pub use cached::{CachedImages, CachedRow};
 pub use connect::DbConfig;
 pub use error::{Error, Result};
 pub use images::{ImageChanges, Images, NewImage, UploadFacts};
+pub use imports::{Content, IMPORT_LOCK, ImportStart, ImportStep, Imports, Started};
 pub use locations::Locations;
 pub use members::{Addition, MemberRecord, Members};
 pub use metadefs::{
@@ -49,6 +52,9 @@ pub use record::{ImageRecord, LocationRecord, LocationStatus};
 pub use schema::{SCHEMA_VERSION, Synced};
 pub use scope::Scope;
 pub use tags::Tags;
+pub use tasks::{
+    NewTask, TaskEnd, TaskQuery, TaskRecord, TaskSort, TaskStatus, Tasks, UnknownTaskStatus,
+};
 
 use dialect::Dialect;
 
@@ -92,6 +98,16 @@ impl Db {
     /// Namespaces of metadata definitions and what is in them.
     pub fn metadefs(&self) -> Metadefs<'_> {
         Metadefs::new(self)
+    }
+
+    /// Imports under way.
+    pub fn imports(&self) -> Imports<'_> {
+        Imports::new(self)
+    }
+
+    /// Work that goes on behind an answer.
+    pub fn tasks(&self) -> Tasks<'_> {
+        Tasks::new(self)
     }
 
     /// Where image data lies, seen apart from images: what is left to be removed.

@@ -207,6 +207,7 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
         image_size_cap: images.size_cap,
         property_quota: images.property_quota,
         tag_quota: images.tag_quota,
+        member_quota: images.member_quota,
         hash_algorithm,
         schema: SchemaOptions {
             container_formats: images.container_formats.clone(),

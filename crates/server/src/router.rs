@@ -10,7 +10,7 @@ use axum::{
 use crate::{
     app::App,
     error::ApiError,
-    handlers::{actions, cache, image_data, images, info, legacy_cache, schemas, tags},
+    handlers::{actions, cache, image_data, images, info, legacy_cache, members, schemas, tags},
 };
 
 pub(crate) fn router(app: App) -> Router {
@@ -50,6 +50,24 @@ pub(crate) fn router(app: App) -> Router {
             "/v2/images/{id}/tags/{tag}",
             only("PUT, DELETE", put(tags::add_tag).delete(tags::remove_tag)),
         )
+        .route(
+            "/v2/images/{id}/members",
+            only(
+                "GET, POST",
+                get(members::list_members).post(members::add_member),
+            ),
+        )
+        .route(
+            "/v2/images/{id}/members/{member}",
+            only(
+                "GET, PUT, DELETE",
+                get(members::show_member)
+                    .put(members::update_member)
+                    .delete(members::delete_member),
+            ),
+        )
+        .route("/v2/schemas/member", only("GET", get(schemas::member)))
+        .route("/v2/schemas/members", only("GET", get(schemas::members)))
         .route("/v2/schemas/image", only("GET", get(schemas::image)))
         .route("/v2/schemas/images", only("GET", get(schemas::images)))
         .route("/v2/info/import", only("GET", get(info::import_methods)))

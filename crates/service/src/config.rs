@@ -20,6 +20,8 @@ pub struct ServiceConfig {
     pub property_quota: i64,
     /// Tags an image may have; negative for any number (`image_tag_quota`).
     pub tag_quota: i64,
+    /// Members an image may have; negative for any number (`image_member_quota`).
+    pub member_quota: i64,
     /// The second hash of every upload (`hashing_algorithm`).
     pub hash_algorithm: Algorithm,
     /// The formats and custom properties clients may use.
@@ -40,6 +42,31 @@ pub struct ServiceConfig {
     pub upkeep_interval: Duration,
     /// Whether this process alone uses the database, so that uploads found unfinished at start are nobody's.
     pub sole_user_of_database: bool,
+}
+
+impl Default for ServiceConfig {
+    /// Glance's defaults, with downloads cached and records kept in the folder only.
+    fn default() -> Self {
+        Self {
+            page_size: 25,
+            page_size_max: 1000,
+            image_size_cap: 1 << 40,
+            property_quota: 128,
+            tag_quota: 128,
+            hash_algorithm: Algorithm::sha512(),
+            schema: SchemaOptions::default(),
+            inspection: Rules::default(),
+            import_methods: ["glance-direct", "web-download", "copy-image"]
+                .map(str::to_owned)
+                .to_vec(),
+            show_locations: false,
+            show_direct_url: false,
+            cache_downloads: true,
+            cache_record: CacheRecord::Folder,
+            upkeep_interval: Duration::from_secs(300),
+            sole_user_of_database: true,
+        }
+    }
 }
 
 /// Where Glance keeps a node's cache records, which decides what the cache API shows.

@@ -55,6 +55,20 @@ pub enum Error {
     /// Hidden by policy; says nothing that could tell the thing exists.
     #[error("The resource could not be found.")]
     Hidden,
+    /// As [`Self::MembersDenied`], in the words of the show route.
+    #[error("Only shared images have members.")]
+    NoMembers,
+    /// The project is no member, or none the caller may know of.
+    #[error("{member} not found in the member list of the image {id}.")]
+    MemberNotFound {
+        /// The project.
+        member: String,
+        /// The image.
+        id: ImageId,
+    },
+    /// As [`Self::Denied`], where the caller is not to learn whether there is something.
+    #[error(transparent)]
+    DeniedUnseen(Denied),
     /// The cache has no folder.
     #[error("Caching via API is not supported at this site.")]
     CacheOff,
@@ -122,9 +136,28 @@ pub enum Error {
         /// The image.
         id: ImageId,
     },
+    /// The image is not shared, so it has no members to change.
+    #[error("Not allowed to {verb} members for image {id}.")]
+    MembersDenied {
+        /// `create`, `update` or `delete`.
+        verb: &'static str,
+        /// The image.
+        id: ImageId,
+    },
+    /// As [`Self::MembersDenied`], in the words of the list route.
+    #[error("Not allowed to list members for image {0}: Only shared images have members.")]
+    MembersUnlisted(ImageId),
     /// The id was used before, perhaps by an image since deleted.
     #[error("Image ID {0} already exists!")]
     Duplicate(ImageId),
+    /// The project is a member already.
+    #[error("Member {member} is duplicated for image {id}")]
+    DuplicateMember {
+        /// The project.
+        member: String,
+        /// The image.
+        id: ImageId,
+    },
     /// PATCH replaces or removes what is not there.
     #[error("Property {0} does not exist.")]
     PropertyMissing(String),
@@ -208,6 +241,18 @@ pub enum Error {
         /// How many there may be.
         maximum: i64,
     },
+    /// As [`Self::TagQuotaExceeded`], for members.
+    #[error(
+        "Image member limit exceeded for image {id}: The limit has been exceeded on the number of allowed image members for this image. Attempted: {attempted}, Maximum: {maximum}:"
+    )]
+    MemberQuotaExceeded {
+        /// The image.
+        id: ImageId,
+        /// How many there would be.
+        attempted: u64,
+        /// How many there may be.
+        maximum: i64,
+    },
     /// Beyond `image_size_cap`.
     #[error("The incoming image is too large: The provided image is too large.")]
     TooLarge,
@@ -254,6 +299,9 @@ impl Error {
             | Self::NamedImageNotFound(_)
             | Self::NothingToDelete(_)
             | Self::Hidden
+            | Self::NoMembers
+            | Self::MemberNotFound { .. }
+            | Self::DeniedUnseen(_)
             | Self::CacheOff
             | Self::SingleStore => Kind::NotFound,
             Self::Denied(_)
@@ -272,8 +320,11 @@ impl Error {
             | Self::Protected(_)
             | Self::LocationsInvisible(_)
             | Self::UploadDenied(_)
-            | Self::TagsDenied { .. } => Kind::Forbidden,
+            | Self::TagsDenied { .. }
+            | Self::MembersDenied { .. }
+            | Self::MembersUnlisted(_) => Kind::Forbidden,
             Self::Duplicate(_)
+            | Self::DuplicateMember { .. }
             | Self::PropertyMissing(_)
             | Self::PropertyPresent(_)
             | Self::StatusConflict { .. }
@@ -292,6 +343,7 @@ impl Error {
             | Self::PreferredStoreUnknown(_) => Kind::Invalid,
             Self::QuotaExceeded { .. }
             | Self::TagQuotaExceeded { .. }
+            | Self::MemberQuotaExceeded { .. }
             | Self::TooLarge
             | Self::StoreFull => Kind::TooLarge,
             Self::RangeNotSatisfiable(_) => Kind::Range,

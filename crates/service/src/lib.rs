@@ -13,6 +13,7 @@ mod download;
 mod error;
 mod images;
 mod list;
+mod members;
 mod mirror;
 mod patch;
 mod recover;
@@ -38,8 +39,9 @@ pub use list::ImagePage;
 pub use recover::Recovery;
 pub use stores::StoreInfo;
 pub use upload::UploadRequest;
-pub use vidimus_db::{ImageRecord, LocationRecord};
+pub use vidimus_db::{ImageRecord, LocationRecord, MemberRecord};
 pub use vidimus_store::ByteStream;
+pub use workers::Workers;
 
 /// The image service: every use case is a method. Cloning is cheap and shares everything.
 #[derive(Debug, Clone)]

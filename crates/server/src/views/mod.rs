@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use vidimus_auth::Context;
-use vidimus_service::{ImageRecord, ImageService};
+use vidimus_service::{ImageRecord, ImageService, MemberRecord};
 use vidimus_types::{CachedImage, ImageStatus, iso_seconds};
 
 /// Properties that the server keeps on an image for itself.
@@ -59,6 +59,18 @@ pub(crate) fn image_view(service: &ImageService, ctx: &Context, record: &ImageRe
         set("stores", stores.join(",").into());
     }
     Value::Object(view)
+}
+
+/// A member of an image.
+pub(crate) fn member_view(member: &MemberRecord) -> Value {
+    json!({
+        "member_id": member.member,
+        "image_id": member.image_id,
+        "status": member.status,
+        "created_at": iso_seconds(member.created_at),
+        "updated_at": iso_seconds(member.updated_at),
+        "schema": "/v2/schemas/member",
+    })
 }
 
 /// A cached image. Compat: with the cache records in the database there is a `checksum`, and it is always null.

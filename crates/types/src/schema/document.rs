@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::SchemaOptions;
 use crate::ImageStatus;
 
-const UUID_PATTERN: &str =
+pub(super) const UUID_PATTERN: &str =
     "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$";
 
 pub(super) fn image(options: &SchemaOptions) -> Value {

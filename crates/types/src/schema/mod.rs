@@ -5,12 +5,15 @@
 //! prints it, [`validate`] finds out what is wrong. Rules no schema can express are not checked here.
 
 mod document;
+mod member;
 pub mod metadefs;
 mod pyrepr;
 mod validate;
 
 use serde_json::{Map, Value};
 use thiserror::Error;
+
+pub use member::{member_schema, members_schema};
 
 /// What of the schemas the operator decides.
 #[derive(Debug, Clone, PartialEq)]
