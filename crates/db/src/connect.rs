@@ -141,9 +141,7 @@ async fn open_file(
             options()
                 .filename(path)
                 .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                // Without statistics SQLite takes the index on `deleted` for a good one and sorts all images for each page.
-                .optimize_on_close(true, 400),
+                .journal_mode(SqliteJournalMode::Wal),
         )
         .await?;
     let readers = pool()
@@ -253,5 +251,70 @@ mod tests {
             };
             assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn every_acknowledged_write_is_on_disk() {
+        use sea_orm::{ConnectionTrait, Statement};
+
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::connect(&DbConfig {
+            url: format!("sqlite:///{}", folder.path().join("glance.db").display()),
+            max_connections: 1,
+        })
+        .await
+        .unwrap();
+        let pragma = async |conn: &DatabaseConnection, name: &str| -> String {
+            let sql = format!("SELECT CAST({name} AS TEXT) AS x FROM pragma_{name}");
+            let ask = Statement::from_string(conn.get_database_backend(), sql);
+            let row = conn.query_one_raw(ask).await.unwrap().unwrap();
+            row.try_get("", "x").unwrap()
+        };
+        for (name, value) in [
+            ("journal_mode", "wal"),
+            // FULL
+            ("synchronous", "2"),
+            ("foreign_keys", "1"),
+            ("query_only", "0"),
+        ] {
+            assert_eq!(pragma(&db.inner.writer, name).await, value, "{name}");
+        }
+        assert_eq!(pragma(&db.inner.readers, "query_only").await, "1");
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_said_and_survived() {
+        use sea_orm::ConnectionTrait;
+        use vidimus_types::{ImageId, ImageStatus};
+
+        let folder = tempfile::tempdir().unwrap();
+        let db = Db::connect(&DbConfig {
+            url: format!("sqlite:///{}", folder.path().join("glance.db").display()),
+            max_connections: 1,
+        })
+        .await
+        .unwrap();
+        db.sync().await.unwrap();
+        let image = crate::NewImage::new(ImageId::random(), None);
+        db.images().create(&image).await.unwrap();
+        let large = crate::ImageChanges {
+            set_properties: vec![("p".to_owned(), "v".repeat(1 << 20))],
+            ..crate::ImageChanges::default()
+        };
+        let update = async || {
+            let images = db.images();
+            images.update(&image.id, ImageStatus::Queued, &large).await
+        };
+        let limit = async |pages: u32| {
+            let pragma = format!("PRAGMA max_page_count = {pages}");
+            db.inner.writer.execute_unprepared(&pragma).await.unwrap();
+        };
+        limit(100).await;
+        let error = update().await.unwrap_err();
+        assert!(matches!(error, Error::StorageFull(_)), "{error:?}");
+        let before = db.images().get(&crate::Scope::admin(), &image.id).await;
+        assert!(before.unwrap().properties.is_empty());
+        limit(1_000_000).await;
+        assert_eq!(update().await.unwrap().properties.len(), 1);
     }
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 use sea_orm::{
     ConnAcquireErr, DbBackend, DbErr, QueryResult, RuntimeErr, SqliteTransactionMode, Statement,
     TransactionOptions, Value,
-    sea_query::{Cond, Condition, Expr, ExprTrait, Func},
+    sea_query::{Expr, ExprTrait, Func},
     sqlx,
 };
 
@@ -86,14 +86,18 @@ impl Dialect {
         }
     }
 
-    /// A boolean column that is false, where that is so in nearly all rows.
-    pub(crate) fn is_false(self, column: (&'static str, &'static str)) -> Condition {
+    /// The row is not marked as deleted, or hidden, or whatever its column says, which is so in most rows.
+    pub(crate) fn is_false(self, column: (&'static str, &'static str)) -> Expr {
+        self.without_index(Expr::col(column), true).eq(false)
+    }
+
+    /// A column that is never NULL, compared without the help of its index.
+    pub(crate) fn without_index(self, column: Expr, instead_of_null: impl Into<Value>) -> Expr {
         match self {
-            // Every such column has an index, and SQLite, which keeps no statistics by itself, takes it for a good one:
-            // it would read and sort all images for each page. It uses no index for an expression.
-            Self::Sqlite => {
-                Cond::all().add(Func::coalesce([Expr::col(column), true.into()]).eq(false))
-            }
+            // SQLite keeps no statistics by itself and expects any index to lead to ten rows. One that leads to half the
+            // table then wins over the one that leads to the row, or that spares sorting all images for each page. An
+            // expression has no index.
+            Self::Sqlite => Func::coalesce([column, Expr::val(instead_of_null)]).into(),
         }
     }
 

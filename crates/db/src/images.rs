@@ -130,7 +130,9 @@ impl<'a> Images<'a> {
     /// The image, if it is there and the scope reaches it; else [`Error::NotFound`].
     pub async fn get(&self, scope: &Scope, id: &ImageId) -> Result<ImageRecord> {
         let tx = self.db.read().await?;
-        let found = self.find(&tx, alive(id).add(scope.readable())).await?;
+        let found = self
+            .find(&tx, alive(id).add(scope.readable(self.db.dialect())))
+            .await?;
         tx.commit().await?;
         found.into_iter().next().ok_or(Error::NotFound(*id))
     }
@@ -140,7 +142,7 @@ impl<'a> Images<'a> {
         let words = statuses.iter().map(|status| status.as_str());
         let condition = Cond::all()
             .add(Expr::col(("images", "status")).is_in(words))
-            .add(Expr::col(("images", "deleted")).eq(false));
+            .add(self.db.dialect().is_false(("images", "deleted")));
         let tx = self.db.read().await?;
         let found = self.find(&tx, condition).await?;
         tx.commit().await?;
@@ -295,7 +297,7 @@ impl<'a> Images<'a> {
                 .value("deleted", true)
                 .value("deleted_at", dialect.time(now))
                 .and_where(Expr::col("image_id").eq(id.as_str()))
-                .and_where(Expr::col("deleted").eq(false))
+                .and_where(dialect.is_false((table, "deleted")))
                 .to_owned();
             tx.execute(&bury).await?;
         }
@@ -335,7 +337,11 @@ impl<'a> Images<'a> {
         if tx.execute(&update).await?.rows_affected() > 0 {
             return Ok(());
         }
-        match self.find(tx, alive(id)).await?.pop() {
+        let select = record::select_images().cond_where(alive(id)).to_owned();
+        match record::bare_images(tx, self.db.dialect(), &select)
+            .await?
+            .pop()
+        {
             Some(image) => Err(Error::StatusConflict {
                 image: *id,
                 expected,

@@ -43,11 +43,17 @@ impl Images<'_> {
         if !scope.is_admin {
             any.and_where(column("deleted").eq(false));
         }
-        let visible = any.clone().cond_where(scope.readable()).to_owned();
-        if let Some(found) = record::images(tx, self.db.dialect(), &visible).await?.pop() {
+        let visible = any
+            .clone()
+            .cond_where(scope.readable(self.db.dialect()))
+            .to_owned();
+        if let Some(found) = record::bare_images(tx, self.db.dialect(), &visible)
+            .await?
+            .pop()
+        {
             return Ok(found);
         }
-        let exists = !record::images(tx, self.db.dialect(), &any)
+        let exists = !record::bare_images(tx, self.db.dialect(), &any)
             .await?
             .is_empty();
         Err(if exists {
@@ -65,16 +71,16 @@ fn column(name: &'static str) -> Expr {
 fn select(dialect: Dialect, scope: &Scope, query: &ImageQuery) -> SelectStatement {
     let mut select = record::select_images();
     select
-        .cond_where(dialect.is_false(("images", "deleted")))
+        .and_where(dialect.is_false(("images", "deleted")))
         .and_where(column("status").ne(ImageStatus::Killed.as_str()))
-        .cond_where(scope.listed(query.visibility, query.members))
+        .cond_where(scope.listed(dialect, query.visibility, query.members))
         .cond_where(filters(dialect, query));
     for (key, direction) in query.sort.keys() {
         let order = match direction {
             Direction::Ascending => Order::Asc,
             Direction::Descending => Order::Desc,
         };
-        select.order_by_expr(sorted_by(dialect, *key), order);
+        select.order_by_expr(sorted_by(*key), order);
     }
     if let Some(limit) = query.limit {
         select.limit(limit);
@@ -84,7 +90,7 @@ fn select(dialect: Dialect, scope: &Scope, query: &ImageQuery) -> SelectStatemen
 
 fn filters(dialect: Dialect, query: &ImageQuery) -> Condition {
     let mut all = Cond::all().add(if query.os_hidden {
-        Cond::all().add(column("os_hidden").eq(true))
+        column("os_hidden").eq(true)
     } else {
         dialect.is_false(("images", "os_hidden"))
     });
@@ -105,10 +111,14 @@ fn filters(dialect: Dialect, query: &ImageQuery) -> Condition {
         all = all.add(column("protected").eq(protected));
     }
     for tag in &query.tags {
-        all = all.add(has("image_tags", &[("value", tag)]));
+        all = all.add(has(dialect, "image_tags", &[("value", tag)]));
     }
     for (name, value) in &query.properties {
-        all = all.add(has("image_properties", &[("name", name), ("value", value)]));
+        all = all.add(has(
+            dialect,
+            "image_properties",
+            &[("name", name), ("value", value)],
+        ));
     }
     all
 }
@@ -125,12 +135,12 @@ fn compare(column: Expr, comparison: Comparison, value: Value) -> Expr {
 }
 
 /// The image has a row in this table with these values.
-fn has(table: &'static str, values: &[(&'static str, &String)]) -> Expr {
+fn has(dialect: Dialect, table: &'static str, values: &[(&'static str, &String)]) -> Expr {
     let mut rows = Query::select()
         .expr(Expr::val(1))
         .from(table)
         .and_where(Expr::col((table, "image_id")).equals(("images", "id")))
-        .and_where(Expr::col((table, "deleted")).eq(false))
+        .and_where(dialect.is_false((table, "deleted")))
         .to_owned();
     for (column, value) in values {
         rows.and_where(Expr::col((table, *column)).eq(value.as_str()));
@@ -138,24 +148,21 @@ fn has(table: &'static str, values: &[(&'static str, &String)]) -> Expr {
     Expr::exists(rows)
 }
 
-/// What stands for NULL where rows are put in order.
+/// A column as rows are put in order by it: with something else in the place of NULL.
 ///
 /// Compat: Glance puts the same in when it looks for the next page, but sorts by the bare column. Where a column holds
 /// both NULL and its stand-in its pages can therefore lose rows; here both sides use the stand-in.
-fn stand_in(dialect: Dialect, key: SortKey) -> Option<Value> {
+fn sorted_by(key: SortKey) -> Expr {
+    let column = column(key.as_str());
     match key {
-        SortKey::Name | SortKey::ContainerFormat | SortKey::DiskFormat => Some("".into()),
-        SortKey::Size => Some(0i64.into()),
-        SortKey::UpdatedAt => Some(dialect.time(chrono::DateTime::UNIX_EPOCH)),
+        SortKey::Name | SortKey::ContainerFormat | SortKey::DiskFormat => {
+            Func::coalesce([column, "".into()]).into()
+        }
+        SortKey::Size => Func::coalesce([column, 0i64.into()]).into(),
+        // As records are read.
+        SortKey::UpdatedAt => Func::coalesce([column, self::column("created_at")]).into(),
         // Never NULL. A bare column also lets the database walk along its index.
-        SortKey::Status | SortKey::Id | SortKey::CreatedAt => None,
-    }
-}
-
-fn sorted_by(dialect: Dialect, key: SortKey) -> Expr {
-    match stand_in(dialect, key) {
-        Some(value) => Func::coalesce([column(key.as_str()), Expr::val(value)]).into(),
-        None => column(key.as_str()),
+        SortKey::Status | SortKey::Id | SortKey::CreatedAt => column,
     }
 }
 
@@ -177,14 +184,13 @@ fn value_of(dialect: Dialect, image: &ImageRecord, key: SortKey) -> Value {
 /// second, and so on.
 fn behind(dialect: Dialect, marker: &ImageRecord, keys: &[(SortKey, Direction)]) -> Condition {
     let beyond = |(key, direction): (SortKey, Direction)| {
-        let (column, value) = (sorted_by(dialect, key), value_of(dialect, marker, key));
+        let (column, value) = (sorted_by(key), value_of(dialect, marker, key));
         match direction {
             Direction::Ascending => column.gt(value),
             Direction::Descending => column.lt(value),
         }
     };
-    let equal =
-        |(key, _): (SortKey, Direction)| sorted_by(dialect, key).eq(value_of(dialect, marker, key));
+    let equal = |(key, _): (SortKey, Direction)| sorted_by(key).eq(value_of(dialect, marker, key));
     let mut any = Cond::any();
     for (at, key) in keys.iter().enumerate() {
         let mut all = Cond::all();
@@ -194,9 +200,146 @@ fn behind(dialect: Dialect, marker: &ImageRecord, keys: &[(SortKey, Direction)])
         any = any.add(all.add(beyond(*key)));
     }
     let mut behind = Cond::all();
-    if let Some(first) = keys.first() {
+    if let Some((key, direction)) = keys.first() {
         // Follows from the rest, but only from this does the database see where in its index the page begins.
-        behind = behind.add(Cond::any().add(equal(*first)).add(beyond(*first)));
+        let (column, value) = (sorted_by(*key), value_of(dialect, marker, *key));
+        behind = behind.add(match direction {
+            Direction::Ascending => column.gte(value),
+            Direction::Descending => column.lte(value),
+        });
     }
     behind.add(any)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use sea_orm::ConnectionTrait;
+    use vidimus_types::Visibility;
+
+    use super::*;
+    use crate::{
+        Db, DbConfig, MemberFilter, NewImage, Sort, VisibilityFilter, WordColumn, WordFilter,
+    };
+
+    async fn memory() -> Db {
+        let config = DbConfig {
+            url: "sqlite://".to_owned(),
+            max_connections: 1,
+        };
+        let db = Db::connect(&config).await.unwrap();
+        db.sync().await.unwrap();
+        db
+    }
+
+    #[tokio::test]
+    async fn a_page_costs_the_same_however_long_it_is() {
+        let mut db = memory().await;
+        let count = Arc::new(AtomicUsize::new(0));
+        let seen = Arc::clone(&count);
+        Arc::get_mut(&mut db.inner)
+            .unwrap()
+            .readers
+            .set_metric_callback(move |_| {
+                seen.fetch_add(1, Ordering::Relaxed);
+            });
+        let mut last = None;
+        for _ in 0..30 {
+            let mut new = NewImage::new(ImageId::random(), Some("p".to_owned()));
+            new.tags = vec!["t".to_owned()];
+            new.properties = vec![("a".to_owned(), "b".to_owned())];
+            last = Some(db.images().create(&new).await.unwrap().id);
+        }
+        let mut costs = Vec::new();
+        for (limit, marker) in [(1, None), (30, None), (1, last), (30, last)] {
+            count.store(0, Ordering::Relaxed);
+            let query = ImageQuery {
+                limit: Some(limit),
+                marker,
+                ..ImageQuery::default()
+            };
+            db.images()
+                .list(&Scope::project("p"), &query)
+                .await
+                .unwrap();
+            costs.push(count.load(Ordering::Relaxed));
+        }
+        assert_eq!(costs, [4, 4, 5, 5]);
+    }
+
+    async fn plan(db: &Db, select: &SelectStatement) -> String {
+        let mut statement = db.dialect().backend().build(select);
+        statement.sql.insert_str(0, "EXPLAIN QUERY PLAN ");
+        let rows = db.inner.readers.query_all_raw(statement).await.unwrap();
+        let steps: Vec<String> = rows
+            .iter()
+            .map(|row| row.try_get("", "detail").unwrap())
+            .collect();
+        steps.join("\n")
+    }
+
+    fn queries() -> impl Iterator<Item = (Scope, ImageQuery)> {
+        let visibilities = [
+            VisibilityFilter::Default,
+            VisibilityFilter::All,
+            VisibilityFilter::Only(Visibility::Shared),
+        ];
+        let scopes = [Scope::admin(), Scope::project("p"), Scope::anonymous()];
+        scopes.into_iter().flat_map(move |scope| {
+            visibilities.map(|visibility| {
+                let query = ImageQuery {
+                    visibility,
+                    members: MemberFilter::Any,
+                    tags: vec!["t".to_owned()],
+                    properties: vec![("a".to_owned(), "b".to_owned())],
+                    words: vec![WordFilter::eq(WordColumn::Status, "active")],
+                    ..ImageQuery::default()
+                };
+                (scope.clone(), query)
+            })
+        })
+    }
+
+    #[tokio::test]
+    async fn no_list_follows_an_index_that_leads_to_half_the_table() {
+        let db = memory().await;
+        for (scope, query) in queries() {
+            let plan = plan(&db, &select(db.dialect(), &scope, &query)).await;
+            for bad in ["deleted", "os_hidden_image_idx"] {
+                assert!(!plan.contains(bad), "{scope:?} {query:?}:\n{plan}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_admins_pages_are_read_off_the_index_from_where_they_begin() {
+        let db = memory().await;
+        let new = NewImage::new(ImageId::random(), None);
+        let marker = db.images().create(&new).await.unwrap();
+        let mut select = select(db.dialect(), &Scope::admin(), &ImageQuery::default());
+        select.cond_where(behind(db.dialect(), &marker, Sort::default().keys()));
+        let plan = plan(&db, &select).await;
+        assert!(
+            plan.starts_with("SEARCH images USING INDEX created_at_image_idx (created_at<?)"),
+            "{plan}"
+        );
+    }
+
+    #[test]
+    fn everything_a_caller_says_is_bound() {
+        let dialect = Dialect::Sqlite;
+        let evil = "'; DROP TABLE images; --";
+        for (_, mut query) in queries() {
+            query.tags = vec![evil.to_owned()];
+            query.properties = vec![(evil.to_owned(), evil.to_owned())];
+            query.words = vec![WordFilter::eq(WordColumn::Name, evil)];
+            let select = select(dialect, &Scope::project(evil), &query);
+            let sql = dialect.backend().build(&select).sql;
+            assert!(!sql.contains("DROP"), "{sql}");
+        }
+    }
 }

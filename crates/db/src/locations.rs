@@ -87,7 +87,7 @@ impl<'a> Locations<'a> {
             .column("id")
             .from("image_locations")
             .and_where(Expr::col("value").eq(url))
-            .and_where(Expr::col("deleted").eq(false))
+            .and_where(self.db.dialect().is_false(("image_locations", "deleted")))
             .limit(1)
             .to_owned();
         Ok(self.db.inner.readers.query_one(&select).await?.is_some())
@@ -133,7 +133,7 @@ pub(crate) async fn await_removal(
         .columns(record::LOCATION_COLUMNS.iter().copied())
         .from("image_locations")
         .and_where(Expr::col("image_id").eq(id.as_str()))
-        .and_where(Expr::col("deleted").eq(false))
+        .and_where(dialect.is_false(("image_locations", "deleted")))
         .order_by("id", Order::Asc)
         .to_owned();
     let mut locations = conn
@@ -150,7 +150,7 @@ pub(crate) async fn await_removal(
         .value("deleted_at", dialect.time(now))
         .value("updated_at", dialect.time(now))
         .and_where(Expr::col("image_id").eq(id.as_str()))
-        .and_where(Expr::col("deleted").eq(false))
+        .and_where(dialect.is_false(("image_locations", "deleted")))
         .to_owned();
     conn.execute(&update).await?;
     for location in &mut locations {

@@ -70,7 +70,7 @@ pub(crate) async fn remove(
             .value("updated_at", dialect.time(now))
             .and_where(Expr::col("image_id").eq(id.as_str()))
             .and_where(Expr::col("name").is_in(chunk.iter().map(String::as_str)))
-            .and_where(Expr::col("deleted").eq(false))
+            .and_where(dialect.is_false(("image_properties", "deleted")))
             .to_owned();
         conn.execute(&bury).await?;
     }

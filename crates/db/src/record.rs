@@ -150,15 +150,21 @@ pub(crate) async fn images(
     dialect: Dialect,
     select: &SelectStatement,
 ) -> Result<Vec<ImageRecord>> {
-    let rows = conn.query_all(select).await?;
-    let mut records = rows
-        .iter()
-        .map(|row| image(row, dialect))
-        .collect::<Result<Vec<_>>>()?;
+    let mut records = bare_images(conn, dialect, select).await?;
     for chunk in records.chunks_mut(IDS_AT_ONCE) {
-        add_children(conn, chunk).await?;
+        add_children(conn, dialect, chunk).await?;
     }
     Ok(records)
+}
+
+/// As [`images`], for those who need nothing but the rows themselves.
+pub(crate) async fn bare_images(
+    conn: &impl ConnectionTrait,
+    dialect: Dialect,
+    select: &SelectStatement,
+) -> Result<Vec<ImageRecord>> {
+    let rows = conn.query_all(select).await?;
+    rows.iter().map(|row| image(row, dialect)).collect()
 }
 
 fn image(row: &QueryResult, dialect: Dialect) -> Result<ImageRecord> {
@@ -190,7 +196,11 @@ fn image(row: &QueryResult, dialect: Dialect) -> Result<ImageRecord> {
     })
 }
 
-async fn add_children(conn: &impl ConnectionTrait, records: &mut [ImageRecord]) -> Result<()> {
+async fn add_children(
+    conn: &impl ConnectionTrait,
+    dialect: Dialect,
+    records: &mut [ImageRecord],
+) -> Result<()> {
     if records.is_empty() {
         return Ok(());
     }
@@ -205,7 +215,7 @@ async fn add_children(conn: &impl ConnectionTrait, records: &mut [ImageRecord]) 
             .columns(columns.iter().copied())
             .from(table)
             .and_where(Expr::col("image_id").is_in(ids.iter().map(String::as_str)))
-            .and_where(Expr::col("deleted").eq(false))
+            .and_where(dialect.is_false((table, "deleted")))
             .order_by("id", Order::Asc)
             .to_owned()
     };

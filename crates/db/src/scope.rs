@@ -5,7 +5,10 @@
 use sea_orm::sea_query::{Cond, Condition, Expr, ExprTrait, Query};
 use vidimus_types::Visibility;
 
-use crate::query::{MemberFilter, VisibilityFilter};
+use crate::{
+    dialect::Dialect,
+    query::{MemberFilter, VisibilityFilter},
+};
 
 /// On whose behalf images are looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +45,7 @@ impl Scope {
     }
 
     /// The images that can be read by somebody who knows their id.
-    pub(crate) fn readable(&self) -> Condition {
+    pub(crate) fn readable(&self, dialect: Dialect) -> Condition {
         if self.is_admin {
             return Cond::all();
         }
@@ -53,16 +56,25 @@ impl Scope {
             readable = readable
                 .add(column("owner").eq(project.as_str()))
                 // A membership opens the image even before, or without, being accepted.
-                .add(shared_with(project, MemberFilter::Any));
+                .add(shared_with(dialect, project, MemberFilter::Any));
         }
         readable
     }
 
     /// The images that a list shows.
-    pub(crate) fn listed(&self, visibility: VisibilityFilter, members: MemberFilter) -> Condition {
+    pub(crate) fn listed(
+        &self,
+        dialect: Dialect,
+        visibility: VisibilityFilter,
+        members: MemberFilter,
+    ) -> Condition {
         let condition = Cond::all().add(match visibility {
             VisibilityFilter::All => Cond::all(),
-            VisibilityFilter::Only(one) => Cond::all().add(column("visibility").eq(one.as_str())),
+            VisibilityFilter::Only(one) => Cond::all().add(
+                dialect
+                    .without_index(column("visibility"), "")
+                    .eq(one.as_str()),
+            ),
             VisibilityFilter::Default => {
                 let mut not_strangers_community =
                     Cond::any().add(column("visibility").ne(Visibility::Community.as_str()));
@@ -83,7 +95,7 @@ impl Scope {
         if let Some(project) = &self.project {
             listed = listed
                 .add(column("owner").eq(project.as_str()))
-                .add(shared_with(project, members));
+                .add(shared_with(dialect, project, members));
         }
         condition.add(listed)
     }
@@ -97,18 +109,19 @@ fn open_to_all() -> Expr {
     column("visibility").is_in([Visibility::Public.as_str(), Visibility::Community.as_str()])
 }
 
-fn shared_with(project: &str, members: MemberFilter) -> Condition {
-    let mut membership = Query::select()
-        .expr(Expr::val(1))
+/// Asks for the project's memberships first, of which there are few, and not for those of each shared image.
+fn shared_with(dialect: Dialect, project: &str, members: MemberFilter) -> Condition {
+    let mut memberships = Query::select()
+        .column("image_id")
         .from("image_members")
-        .and_where(Expr::col(("image_members", "image_id")).equals(("images", "id")))
         .and_where(Expr::col(("image_members", "member")).eq(project))
-        .and_where(Expr::col(("image_members", "deleted")).eq(false))
+        .and_where(dialect.is_false(("image_members", "deleted")))
         .to_owned();
     if let MemberFilter::Only(status) = members {
-        membership.and_where(Expr::col(("image_members", "status")).eq(status.as_str()));
+        memberships.and_where(Expr::col(("image_members", "status")).eq(status.as_str()));
     }
+    let shared = Visibility::Shared.as_str();
     Cond::all()
-        .add(column("visibility").eq(Visibility::Shared.as_str()))
-        .add(Expr::exists(membership))
+        .add(column("id").in_subquery(memberships))
+        .add(dialect.without_index(column("visibility"), "").eq(shared))
 }

@@ -26,7 +26,7 @@ impl<'a> Tags<'a> {
 
     /// The tags of an image, oldest first; none if it has none or is not there.
     pub async fn list(&self, id: &ImageId) -> Result<Vec<String>> {
-        of_image(&self.db.inner.readers, id).await
+        of_image(&self.db.inner.readers, self.db.dialect(), id).await
     }
 
     /// Makes sure that an image has a tag. Its `updated_at` moves even if it had.
@@ -34,7 +34,11 @@ impl<'a> Tags<'a> {
         let now = now();
         let tx = self.db.write().await?;
         self.touch(&tx, id, now).await?;
-        if !of_image(&tx, id).await?.iter().any(|other| other == tag) {
+        if !of_image(&tx, self.db.dialect(), id)
+            .await?
+            .iter()
+            .any(|other| other == tag)
+        {
             insert(&tx, self.db.dialect(), id, &[tag], now).await?;
         }
         tx.commit().await?;
@@ -80,7 +84,7 @@ pub(crate) async fn replace(
     tags: &[String],
     now: DateTime<Utc>,
 ) -> Result<()> {
-    let old = of_image(conn, id).await?;
+    let old = of_image(conn, dialect, id).await?;
     let mut added: Vec<&str> = Vec::new();
     for tag in tags {
         if !old.contains(tag) && !added.contains(&tag.as_str()) {
@@ -97,12 +101,16 @@ pub(crate) async fn replace(
     Ok(())
 }
 
-async fn of_image(conn: &impl ConnectionTrait, id: &ImageId) -> Result<Vec<String>> {
+async fn of_image(
+    conn: &impl ConnectionTrait,
+    dialect: Dialect,
+    id: &ImageId,
+) -> Result<Vec<String>> {
     let select = Query::select()
         .column("value")
         .from("image_tags")
         .and_where(Expr::col("image_id").eq(id.as_str()))
-        .and_where(Expr::col("deleted").eq(false))
+        .and_where(dialect.is_false(("image_tags", "deleted")))
         .order_by("id", Order::Asc)
         .to_owned();
     let mut tags: Vec<String> = Vec::new();
@@ -162,7 +170,7 @@ async fn bury(
             .value("updated_at", dialect.time(now))
             .and_where(Expr::col("image_id").eq(id.as_str()))
             .and_where(Expr::col("value").is_in(chunk.iter().copied()))
-            .and_where(Expr::col("deleted").eq(false))
+            .and_where(dialect.is_false(("image_tags", "deleted")))
             .to_owned();
         buried += conn.execute(&update).await?.rows_affected();
     }

@@ -65,7 +65,10 @@ async fn hits_add_up_and_times_only_advance() {
     let node = cached.node("http://a").await.unwrap();
     let one = ImageId::random();
     let start = row(one, 2);
-    cached.upsert(node, &[start.clone()]).await.unwrap();
+    cached
+        .upsert(node, std::slice::from_ref(&start))
+        .await
+        .unwrap();
     let later = start.last_accessed + TimeDelta::microseconds(1);
     let earlier = start.last_accessed - TimeDelta::seconds(9);
     cached

@@ -1,5 +1,10 @@
 //! The crate against real SQLite files: who sees what, pages, races, and what a deleted image leaves behind.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "what is not a test here is a test's helper, which clippy does not see"
+)]
+
 mod cached;
 mod changes;
 mod filters;

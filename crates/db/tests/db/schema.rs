@@ -163,15 +163,6 @@ async fn tables_without_a_revision_are_not_taken_for_an_empty_database() {
 }
 
 #[tokio::test]
-async fn acknowledged_writes_are_synced_to_disk() {
-    let test = TestDb::new().await;
-    let journal: Vec<String> = test
-        .column("SELECT journal_mode AS x FROM pragma_journal_mode")
-        .await;
-    assert_eq!(journal, ["wal"]);
-}
-
-#[tokio::test]
 async fn a_database_in_memory_works_until_it_is_closed() {
     let db = Db::connect(&DbConfig {
         url: "sqlite://".to_owned(),
