@@ -10,6 +10,8 @@ use vidimus_auth::Denied;
 use vidimus_store as store;
 use vidimus_types::{ImageId, ImageStatus};
 
+use crate::metadefs;
+
 /// The result of a use case.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -72,6 +74,12 @@ pub enum Error {
     /// The cache has no folder.
     #[error("Caching via API is not supported at this site.")]
     CacheOff,
+    /// Nothing can be staged here.
+    #[error("'glance-direct' method is not available at this site.")]
+    StagingOff,
+    /// No such task.
+    #[error("Could not find task {0}")]
+    TaskNotFound(String),
     /// One store only.
     #[error("Multi backend is not supported at this site.")]
     SingleStore,
@@ -158,6 +166,9 @@ pub enum Error {
         /// The image.
         id: ImageId,
     },
+    /// The image, or the site, is in no state for this import, or for taking this copy away.
+    #[error("{0}")]
+    ImportRefused(String),
     /// PATCH replaces or removes what is not there.
     #[error("Property {0} does not exist.")]
     PropertyMissing(String),
@@ -286,6 +297,9 @@ pub enum Error {
     /// The client stopped sending.
     #[error("The client closed the connection before all data was sent.")]
     ClientGone,
+    /// Something about metadata definitions.
+    #[error(transparent)]
+    Metadef(#[from] metadefs::Error),
     /// Our fault; the cause is for the log only.
     #[error("The server has either erred or is incapable of performing the requested operation.")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -303,6 +317,8 @@ impl Error {
             | Self::MemberNotFound { .. }
             | Self::DeniedUnseen(_)
             | Self::CacheOff
+            | Self::StagingOff
+            | Self::TaskNotFound(_)
             | Self::SingleStore => Kind::NotFound,
             Self::Denied(_)
             | Self::CacheDenied
@@ -324,6 +340,7 @@ impl Error {
             | Self::MembersDenied { .. }
             | Self::MembersUnlisted(_) => Kind::Forbidden,
             Self::Duplicate(_)
+            | Self::ImportRefused(_)
             | Self::DuplicateMember { .. }
             | Self::PropertyMissing(_)
             | Self::PropertyPresent(_)
@@ -350,6 +367,7 @@ impl Error {
             Self::UnsupportedContent(_) => Kind::UnsupportedMedia,
             Self::StoreDenied | Self::StoreUnavailable(_) => Kind::Unavailable,
             Self::ClientGone => Kind::ClientGone,
+            Self::Metadef(error) => error.kind(),
             Self::Internal(_) => Kind::Internal,
         }
     }

@@ -11,12 +11,15 @@ mod config;
 mod data;
 mod download;
 mod error;
+mod fetch;
 mod images;
 mod list;
+pub mod metadefs;
 mod members;
 mod mirror;
 mod patch;
 mod recover;
+mod stage;
 mod stores;
 mod tags;
 mod target;
@@ -25,16 +28,18 @@ mod workers;
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use vidimus_auth::{Context, Policy};
 use vidimus_cache::ImageCache;
 use vidimus_db::{Db, Scope};
-use vidimus_store::StoreSet;
+use vidimus_store::{Store, StoreSet};
 
 pub use cache::{CacheListing, Cleared};
-pub use config::{CacheRecord, ServiceConfig};
+pub use config::{CacheRecord, ImportConfig, ServiceConfig};
 pub use download::{Download, ImageBody, RangeRequest};
 pub use error::{Error, Kind, Result};
+pub use fetch::UriFilter;
 pub use list::ImagePage;
 pub use recover::Recovery;
 pub use stores::StoreInfo;
@@ -54,6 +59,10 @@ struct Parts {
     config: ServiceConfig,
     db: Db,
     stores: StoreSet,
+    /// Where data waits for its import.
+    staging: Arc<dyn Store>,
+    /// How many imports may still begin.
+    import_slots: Arc<Semaphore>,
     cache: Option<ImageCache>,
     mirror: mirror::CacheMirror,
     policy: Policy,
@@ -67,19 +76,22 @@ impl ImageService {
         config: ServiceConfig,
         db: Db,
         stores: StoreSet,
+        staging: Arc<dyn Store>,
         cache: Option<ImageCache>,
         policy: Policy,
     ) -> Self {
         let mirror = mirror::CacheMirror::new(config.cache_record.clone());
         Self {
             parts: Arc::new(Parts {
-                config,
                 db,
                 stores,
+                staging,
+                import_slots: Arc::new(Semaphore::new(config.import.workers.max(1))),
                 cache,
                 mirror,
                 policy,
                 tasks: TaskTracker::new(),
+                config,
             }),
         }
     }
