@@ -23,7 +23,11 @@ PASTE = Path(sys.prefix) / "etc" / "glance" / "glance-api-paste.ini"
 
 @dataclass
 class Options:
-    """What a test may want to be different. `extra` are lines for `[DEFAULT]`."""
+    """What a test may want to be different. `extra` are lines for `[DEFAULT]`, `sections` whole further sections.
+
+    With `identity`, who calls is what the headers of a proxy say (`X-Project-Id`, `X-Roles`, …), and the shipped rules
+    apply; without, every caller is an admin.
+    """
 
     flavor: str = "cachemanagement"
     backends: Sequence[str] = ()
@@ -31,6 +35,8 @@ class Options:
     cache: bool = True
     cache_driver: str = "centralized_db"
     extra: Mapping[str, str] = field(default_factory=dict)
+    sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    identity: bool = False
 
 
 class Glance:
@@ -44,9 +50,9 @@ class Glance:
         self._process = self._spawn()
 
     @classmethod
-    def write_config(cls, directory: Path, port: int) -> None:
+    def write_config(cls, directory: Path, port: int, options: Options | None = None) -> None:
         """The folder as `Glance` would prepare it, with nothing started and no database yet."""
-        cls.__new__(cls)._prepare(directory, port, None)
+        cls.__new__(cls)._prepare(directory, port, options)
 
     def _prepare(self, directory: Path, port: int, options: Options | None) -> None:
         self.options = options or Options()
@@ -137,7 +143,7 @@ class Glance:
             "database": {"connection": f"sqlite:///{self.dir / 'glance.sqlite'}"},
             "oslo_concurrency": {"lock_path": str(self.dir / "lock")},
             "oslo_policy": {"policy_file": str(self.dir / "policy.yaml")},
-            "paste_deploy": {"flavor": self.options.flavor, "config_file": str(PASTE)},
+            "paste_deploy": {"flavor": self.options.flavor, "config_file": str(self._paste())},
         }
         if self.options.backends:
             default["enabled_backends"] = ",".join(f"{name}:file" for name in self.options.backends)
@@ -155,13 +161,26 @@ class Glance:
                 "filesystem_store_datadir": str(self.store_dir),
             }
         default.update(self.options.extra)
+        if self.options.identity:
+            # Unknown to Glance, which takes the headers from whoever sends them.
+            sections["vidimus"] = {"auth": "proxy"}
+        sections.update({name: dict(options) for name, options in self.options.sections.items()})
         text = "\n".join(
             f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in options.items())
             for section, options in sections.items()
         )
         (self.dir / "glance-api.conf").write_text(text)
         # Without Keystone a request carries no role, so the shipped rules would refuse nearly all of them.
-        (self.dir / "policy.yaml").write_text('"context_is_admin": "@"\n')
+        if not self.options.identity:
+            (self.dir / "policy.yaml").write_text('"context_is_admin": "@"\n')
+
+    def _paste(self) -> Path:
+        """The shipped pipelines; those without Keystone read the identity headers if asked to."""
+        if not self.options.identity:
+            return PASTE
+        paste = self.dir / "glance-api-paste.ini"
+        paste.write_text(PASTE.read_text().replace(" unauthenticated-context ", " context "))
+        return paste
 
 
 def main() -> None:

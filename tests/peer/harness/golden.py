@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import quote
 
 from harness import raw_http
 from harness.raw_http import Answer
@@ -31,6 +32,13 @@ HEADERS = (
     "openstack-image-import-methods",
     "openstack-image-store-ids",
     "x-openstack-request-id",
+    "vary",
+    "access-control-allow-origin",
+    "access-control-allow-credentials",
+    "access-control-allow-methods",
+    "access-control-allow-headers",
+    "access-control-expose-headers",
+    "access-control-max-age",
 )
 
 REQUEST_ID = re.compile(r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -41,17 +49,17 @@ PATIENCE = 15.0
 Golden = dict[str, Any]
 
 
-def record(server: Server, scenarios: Iterable[Scenario]) -> dict[str, Golden]:
-    """Every answer by `scenario/step`."""
+def record(server: Server, scenarios: Iterable[Scenario], admin: Mapping[str, str] | None = None) -> dict[str, Golden]:
+    """Every answer by `scenario/step`. `admin` are the headers of one, where not everybody is."""
     answers: dict[str, Golden] = {}
     for scenario in scenarios:
-        clean(server.url)
+        clean(server.url, admin)
         for step in scenario.steps:
             if step.method == LOSE_DATA:
                 (server.store_dir / step.path).unlink()
             else:
                 answers[f"{scenario.name}/{step.name}"] = normalised(server.url, step, perform(server.url, step))
-    clean(server.url)
+    clean(server.url, admin)
     return answers
 
 
@@ -72,10 +80,10 @@ def holds(step: Step, answer: Answer) -> bool:
         return False
 
 
-def clean(base: str) -> None:
+def clean(base: str, admin: Mapping[str, str] | None = None) -> None:
     """Removes what a scenario left: copies, queue entries, images, also protected and hidden ones."""
-    asked = {"Accept": "application/json"}
-    patch = {"Content-Type": "application/openstack-images-v2.1-json-patch"}
+    asked = {"Accept": "application/json", **(admin or {})}
+    patch = {"Content-Type": "application/openstack-images-v2.1-json-patch", **(admin or {})}
     unprotect = json.dumps([{"op": "replace", "path": "/protected", "value": False}]).encode()
     raw_http.send(base, "DELETE", "/v2/cache", asked, None)
     raw_http.send(base, "DELETE", "/v2/queued_images", asked, None)
@@ -85,6 +93,19 @@ def clean(base: str) -> None:
             if image["protected"]:
                 raw_http.send(base, "PATCH", f"/v2/images/{image['id']}", patch, unprotect)
             raw_http.send(base, "DELETE", f"/v2/images/{image['id']}", asked, None)
+    _clean_metadefs(base, asked)
+
+
+def _clean_metadefs(base: str, caller: Mapping[str, str]) -> None:
+    """Resource types stay: no request takes them away again."""
+    asked = {**caller, "Content-Type": "application/json"}
+    listing = raw_http.send(base, "GET", "/v2/metadefs/namespaces?limit=1000", asked, None)
+    for namespace in json.loads(listing.body).get("namespaces", []):
+        path = f"/v2/metadefs/namespaces/{quote(namespace['namespace'], safe='')}"
+        if namespace["protected"]:
+            body = {"namespace": namespace["namespace"], "owner": namespace["owner"]}
+            raw_http.send(base, "PUT", path, asked, json.dumps(body).encode())
+        raw_http.send(base, "DELETE", path, asked, None)
 
 
 def normalised(base: str, step: Step, answer: Answer) -> Golden:

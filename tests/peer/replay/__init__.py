@@ -1,6 +1,6 @@
 """The same raw requests for both servers, as data, and what may differ in the answers."""
 
-from replay import cache, data, discovery, errors, images, legacy_cache, lists, patch, root, tags
+from replay import cache, data, discovery, errors, images, legacy_cache, lists, members, patch, root, tags
 
 SCENARIOS = [
     scenario

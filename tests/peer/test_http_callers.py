@@ -1,0 +1,57 @@
+"""Who may do what, asked of Glance and of us by every kind of caller: the answers must be the same.
+
+Both servers are told by headers who calls, and both follow the rules they ship with.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.glance import Glance, Options
+from harness.golden import Golden, alike, comparable, record
+from harness.process import free_port
+from harness.vidimus import Vidimus
+from replay.callers import ADMIN, SCENARIOS
+from replay.differences import CALLER_DIFFERENCES
+
+CASES = [f"{scenario.name}/{step.name}" for scenario in SCENARIOS for step in scenario.steps]
+BY_CASE = {case: difference for difference in CALLER_DIFFERENCES for case in difference.cases}
+OPTIONS = Options(identity=True)
+
+
+def vidimus(folder: Path) -> Vidimus:
+    port = free_port()
+    Glance.write_config(folder, port, OPTIONS)
+    return Vidimus(folder, port, ["--config-file", str(folder / "glance-api.conf")])
+
+
+@pytest.fixture(scope="module")
+def of_glance(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Golden]:
+    with Glance(tmp_path_factory.mktemp("callers-glance"), options=OPTIONS) as server:
+        return record(server, SCENARIOS, ADMIN)
+
+
+@pytest.fixture(scope="module")
+def of_vidimus(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Golden]:
+    with vidimus(tmp_path_factory.mktemp("callers-vidimus")) as server:
+        return record(server, SCENARIOS, ADMIN)
+
+
+def test_differences_name_cases_that_exist_once() -> None:
+    named = [case for difference in CALLER_DIFFERENCES for case in difference.cases]
+    assert sorted(set(named) - set(CASES)) == []
+    assert sorted({case for case in named if named.count(case) > 1}) == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_answer(case: str, of_glance: dict[str, Golden], of_vidimus: dict[str, Golden]) -> None:
+    expected: dict[str, Any] = comparable(of_glance[case])
+    difference = BY_CASE.get(case)
+    if difference is not None:
+        overlaid = difference.overlay(expected)
+        assert overlaid != expected, f"no difference any more: {difference.reason}"
+        expected = overlaid
+    assert alike(expected, comparable(of_vidimus[case])) == expected
