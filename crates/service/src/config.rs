@@ -7,6 +7,8 @@ use vidimus_digest::Algorithm;
 use vidimus_inspect::Rules;
 use vidimus_types::schema::SchemaOptions;
 
+use crate::fetch::UriFilter;
+
 /// Settings of the use cases.
 #[derive(Debug, Clone)]
 pub struct ServiceConfig {
@@ -38,6 +40,8 @@ pub struct ServiceConfig {
     pub cache_downloads: bool,
     /// What of the cache is written into the database.
     pub cache_record: CacheRecord,
+    /// How data is imported.
+    pub import: ImportConfig,
     /// How often the cache is pruned and cleaned and its hit counts are written down.
     pub upkeep_interval: Duration,
     /// Whether this process alone uses the database, so that uploads found unfinished at start are nobody's.
@@ -53,6 +57,7 @@ impl Default for ServiceConfig {
             image_size_cap: 1 << 40,
             property_quota: 128,
             tag_quota: 128,
+            member_quota: 128,
             hash_algorithm: Algorithm::sha512(),
             schema: SchemaOptions::default(),
             inspection: Rules::default(),
@@ -63,8 +68,33 @@ impl Default for ServiceConfig {
             show_direct_url: false,
             cache_downloads: true,
             cache_record: CacheRecord::Folder,
+            import: ImportConfig::default(),
             upkeep_interval: Duration::from_secs(300),
             sole_user_of_database: true,
+        }
+    }
+}
+
+/// Settings of imports.
+#[derive(Debug, Clone)]
+pub struct ImportConfig {
+    /// Imports at the same time (`task_pool_threads`).
+    pub workers: usize,
+    /// For how long finished tasks are remembered (`task_time_to_live`).
+    pub task_time_to_live: Duration,
+    /// How other nodes reach the one that holds staged data.
+    pub stage_host: Option<String>,
+    /// What may be downloaded from elsewhere (`import_filtering_opts`).
+    pub filter: UriFilter,
+}
+
+impl Default for ImportConfig {
+    fn default() -> Self {
+        Self {
+            workers: 16,
+            task_time_to_live: Duration::from_secs(48 * 3600),
+            stage_host: None,
+            filter: UriFilter::default(),
         }
     }
 }

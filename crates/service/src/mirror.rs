@@ -83,6 +83,8 @@ impl CacheMirror {
         let touches: Vec<(ImageId, u64, DateTime<Utc>)> = cache
             .drain_accesses()
             .into_iter()
+            // A row that was just made has its hits already.
+            .filter(|access| new.iter().all(|row| row.image_id != access.image_id))
             .map(|access| {
                 (
                     access.image_id,
