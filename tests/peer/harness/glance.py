@@ -178,8 +178,12 @@ class Glance:
         """The shipped pipelines; those without Keystone read the identity headers if asked to."""
         if not self.options.identity:
             return PASTE
+        pipelines = PASTE.read_text().replace(" unauthenticated-context ", " context ")
+        # These filters read a file of their own, which they look for where packages install it.
+        project = "oslo_config_project = glance\n"
+        pipelines = pipelines.replace(project, f"{project}oslo_config_file = {self.dir / 'glance-api.conf'}\n")
         paste = self.dir / "glance-api-paste.ini"
-        paste.write_text(PASTE.read_text().replace(" unauthenticated-context ", " context "))
+        paste.write_text(pipelines)
         return paste
 
 

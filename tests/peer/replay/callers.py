@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from replay.steps import PATCH_V21, Ids, Scenario, Step, create_raw, download, get, patch, request, send_json, upload
 
@@ -76,6 +77,11 @@ def furnish(ids: Ids, *, active: bool = True) -> list[Step]:
 
 def images(ids: Ids) -> dict[str, str]:
     return {**{visibility: ids[number] for number, visibility in enumerate(VISIBILITIES, 1)}, "ownerless": ids[5]}
+
+
+def nothing_queued(body: Any) -> bool:
+    """For `until`, also where the list is refused."""
+    return not body.get("queued_images")
 
 
 SEE, LIST, CHANGE, DATA, CACHED, MAKE, GIVE, MEMBERS, CACHE, ONCE, ACT = (Ids(0x80 + number) for number in range(11))
@@ -308,10 +314,10 @@ CACHING = Scenario(
         *furnish(CACHE),
         *everyone(
             (
-                get("list cache", "/v2/cache", until=lambda body: not body["queued_images"]),
+                get("list cache", "/v2/cache", until=nothing_queued),
                 *(request(f"queue {name}", "PUT", f"/v2/cache/{image}") for name, image in images(CACHE).items()),
                 request("queue unknown", "PUT", f"/v2/cache/{CACHE[99]}"),
-                get("settled", "/v2/cache", until=lambda body: not body["queued_images"]),
+                get("settled", "/v2/cache", until=nothing_queued),
                 *(get(f"nodes of {name}", f"/v2/cache/nodes/{image}") for name, image in images(CACHE).items()),
                 *(request(f"delete {name}", "DELETE", f"/v2/cache/{image}") for name, image in images(CACHE).items()),
                 request("delete unknown", "DELETE", f"/v2/cache/{CACHE[99]}"),

@@ -121,7 +121,7 @@ PAGES = {
     "marker and limit": f"marker={L[6]}&limit=2",
     "marker at the end": f"marker={L[1]}",
     "marker and sort": f"marker={L[2]}&sort=name:asc",
-    "marker and sort by size": f"marker={L[2]}&sort=size:asc&limit=2",
+    "marker and sort by size": f"marker={L[2]}&sort=size:asc&limit=1",
     "marker unknown": f"marker={NOBODY}",
     "marker no uuid": "marker=here",
     "marker hidden": f"marker={L[5]}",
