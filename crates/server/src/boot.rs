@@ -1,20 +1,22 @@
 //! Builds everything from the settings: the only file that sees all crates.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, io::ErrorKind, path::Path, sync::Arc};
 
+use serde_json::{Map, Value};
 use thiserror::Error;
 use vidimus_auth::{Policy, PolicyConfig, TrustedSources};
 use vidimus_cache::{CacheConfig, ImageCache};
 use vidimus_db::{Db, DbConfig};
 use vidimus_digest::Algorithm;
 use vidimus_inspect::Rules;
-use vidimus_service::{CacheRecord, ImageService, ServiceConfig};
+use vidimus_service::{CacheRecord, ImageService, ImportConfig, ServiceConfig};
 use vidimus_store::{FilesystemConfig, FilesystemStore, Store, StoreSet};
 use vidimus_types::schema::SchemaOptions;
 
 use crate::{
     app::{App, HttpConfig, IdentitySource},
-    config::{AuthMode, CacheDriver, Settings, StoreDefinition, StoreType},
+    config::{AuthMode, CacheDriver, Images, Settings, StoreDefinition, StoreType},
+    cors::Cors,
 };
 
 /// The server cannot start with these settings.
@@ -62,7 +64,7 @@ pub async fn boot(settings: &Settings, own_url: &str) -> Result<App, BootError> 
         Some(_) => Some(open_cache(settings).await?),
         None => None,
     };
-    let service = ImageService::new(config, db, stores, cache, policy);
+    let service = ImageService::new(config, db, stores, staging(settings)?, cache, policy);
     let recovery = service
         .recover()
         .await
@@ -77,6 +79,7 @@ pub async fn boot(settings: &Settings, own_url: &str) -> Result<App, BootError> 
         identity,
         public_endpoint: settings.server.public_endpoint.clone(),
         believe_forwarded: settings.server.trusts_proxy_headers,
+        cors: Cors::new(&settings.cors),
         legacy_cache_routes: settings.api.flavor.has_cache_management,
         request_id_max: usize::try_from(settings.server.max_request_id_length)
             .unwrap_or(usize::MAX),
@@ -173,6 +176,28 @@ pub fn stores(settings: &Settings) -> Result<StoreSet, BootError> {
         .map_err(|error| BootError::new("the stores do not fit together", error))
 }
 
+/// Where data waits for its import: a folder that works like a store and is none.
+fn staging(settings: &Settings) -> Result<Arc<dyn Store>, BootError> {
+    let failed = |cause: Box<dyn std::error::Error + Send + Sync>| {
+        let dir = settings.staging_dir.display();
+        BootError::new(format!("staging folder `{dir}` cannot be used"), cause)
+    };
+    let config = FilesystemConfig {
+        // Compat: the name Glance reserves for it.
+        id: "os_glance_staging_store"
+            .parse()
+            .map_err(|error| failed(Box::new(error)))?,
+        description: None,
+        weight: 0,
+        datadirs: vec![(settings.staging_dir.clone(), 0)],
+        file_perm: 0,
+        chunk_size: 64 * 1024,
+        thin_provisioning: false,
+    };
+    let store = FilesystemStore::new(config).map_err(|error| failed(Box::new(error)))?;
+    Ok(Arc::new(store))
+}
+
 fn identity(settings: &Settings) -> Result<IdentitySource, BootError> {
     match settings.auth.mode {
         AuthMode::None => Ok(IdentitySource::None),
@@ -209,11 +234,7 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
         tag_quota: images.tag_quota,
         member_quota: images.member_quota,
         hash_algorithm,
-        schema: SchemaOptions {
-            container_formats: images.container_formats.clone(),
-            disk_formats: images.disk_formats.clone(),
-            ..SchemaOptions::default()
-        },
+        schema: schema(images)?,
         inspection: Rules {
             require_match: images.require_format_match,
             gpt_nonfatal: images.gpt_safety_checks_nonfatal.clone(),
@@ -221,6 +242,10 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
         import_methods: settings.api.enabled_import_methods.clone(),
         show_locations: settings.api.show_multiple_locations,
         show_direct_url: settings.api.show_image_direct_url,
+        import: ImportConfig {
+            stage_host: settings.server.self_reference_url.clone(),
+            ..ImportConfig::default()
+        },
         cache_downloads: settings.api.flavor.has_caching,
         cache_record: match settings.cache.driver {
             CacheDriver::CentralizedDb => CacheRecord::Database { node_url },
@@ -229,6 +254,37 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
         upkeep_interval: settings.cache.upkeep_interval,
         sole_user_of_database: is_sqlite,
     })
+}
+
+/// What images may look like: the configured formats, and the custom properties of `schema-image.json`.
+fn schema(images: &Images) -> Result<SchemaOptions, BootError> {
+    let schema = SchemaOptions {
+        container_formats: images.container_formats.clone(),
+        disk_formats: images.disk_formats.clone(),
+        custom: match &images.schema_file {
+            Some(file) => custom_schema(file)?,
+            None => None,
+        },
+    };
+    schema
+        .check()
+        .map_err(|error| BootError::new("`schema-image.json` cannot be used", error))?;
+    Ok(schema)
+}
+
+fn custom_schema(file: &Path) -> Result<Option<Map<String, Value>>, BootError> {
+    let path = file.display();
+    let text = match std::fs::read(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            tracing::warn!(%path, "there is no such file, so images have no custom properties of their own");
+            return Ok(None);
+        }
+        Err(error) => return Err(BootError::new(format!("`{path}` cannot be read"), error)),
+    };
+    serde_json::from_slice(&text)
+        .map(Some)
+        .map_err(|error| BootError::new(format!("`{path}` is no JSON object"), error))
 }
 
 /// Makes a folder and those above it, as far as they are missing.

@@ -39,6 +39,10 @@ pub(crate) fn router(app: App) -> Router {
             ),
         )
         .route(
+            "/v2/images/{id}/stage",
+            only("PUT", put(image_data::stage_image)),
+        )
+        .route(
             "/v2/images/{id}/actions/deactivate",
             only("POST", post(actions::deactivate_image)),
         )

@@ -49,20 +49,66 @@ pub(crate) struct Limits {
     pub(crate) expected: Option<u64>,
 }
 
-/// The watchers of one upload. [`Self::watch`] gives the data to hand to the store; when the store is done,
-/// [`Self::finish`] tells what it was.
+/// Counts data on its way and stops it at the first byte too many.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct Meter {
     count: Arc<Mutex<Count>>,
-    md5: oneshot::Receiver<Result<String>>,
-    hash: oneshot::Receiver<Result<String>>,
-    inspector: Option<oneshot::Receiver<Inspector>>,
 }
 
 #[derive(Debug, Default)]
 struct Count {
     size_bytes: u64,
     broken: Option<Break>,
+}
+
+impl Meter {
+    /// Wraps `data`. The wrapped stream fails as soon as a limit is passed.
+    pub(crate) fn over<S>(
+        data: S,
+        limits: Limits,
+    ) -> (
+        Self,
+        impl Stream<Item = io::Result<Bytes>> + Send + 'static + use<S>,
+    )
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        let count = Arc::new(Mutex::new(Count::default()));
+        let state = (Box::pin(data), Arc::clone(&count));
+        let metered = stream::try_unfold(state, move |(mut data, count)| async move {
+            let Some(chunk) = data.next().await else {
+                return Ok(None);
+            };
+            let chunk = chunk.inspect_err(|_| lock(&count).broken = Some(Break::Client))?;
+            admit(&mut lock(&count), chunk.len() as u64, limits)?;
+            Ok(Some((chunk, (data, count))))
+        });
+        (Self { count }, metered)
+    }
+
+    /// How much has come so far.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        lock(&self.count).size_bytes
+    }
+
+    /// Why the data broke off, if it did.
+    pub(crate) fn broken(&self) -> Option<Error> {
+        lock(&self.count).broken.map(|broken| match broken {
+            Break::Cap => Error::TooLarge,
+            Break::Exceeded { expected, got } => Error::SizeExceeded { expected, got },
+            Break::Client => Error::ClientGone,
+        })
+    }
+}
+
+/// The watchers of one upload. [`Self::over`] gives the data to hand to the store; when the store is done,
+/// [`Self::finish`] tells what it was.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    meter: Meter,
+    md5: oneshot::Receiver<Result<String>>,
+    hash: oneshot::Receiver<Result<String>>,
+    inspector: Option<oneshot::Receiver<Inspector>>,
 }
 
 impl Watch {
@@ -86,23 +132,21 @@ impl Watch {
         } else {
             None
         };
-        let count = Arc::new(Mutex::new(Count::default()));
-        let state = (Box::pin(data), taps, Arc::clone(&count));
-        let watched = stream::try_unfold(state, move |(mut data, taps, count)| async move {
-            let Some(chunk) = data.next().await else {
+        let (meter, metered) = Meter::over(data, limits);
+        let state = (Box::pin(metered), taps);
+        let watched = stream::try_unfold(state, move |(mut data, taps)| async move {
+            let Some(chunk) = data.next().await.transpose()? else {
                 return Ok(None);
             };
-            let chunk = chunk.inspect_err(|_| lock(&count).broken = Some(Break::Client))?;
-            admit(&mut lock(&count), chunk.len() as u64, limits)?;
             for tap in &taps {
                 // A tap that is gone has failed and says why in its result.
                 let _ = tap.send(chunk.clone()).await;
             }
-            Ok(Some((chunk, (data, taps, count))))
+            Ok(Some((chunk, (data, taps))))
         });
         Ok((
             Self {
-                count,
+                meter,
                 md5,
                 hash,
                 inspector,
@@ -113,16 +157,12 @@ impl Watch {
 
     /// Why the data broke off, if it did.
     pub(crate) fn broken(&self) -> Option<Error> {
-        lock(&self.count).broken.map(|broken| match broken {
-            Break::Cap => Error::TooLarge,
-            Break::Exceeded { expected, got } => Error::SizeExceeded { expected, got },
-            Break::Client => Error::ClientGone,
-        })
+        self.meter.broken()
     }
 
     /// The facts, once the stream was read to its end and dropped.
     pub(crate) async fn finish(self, limits: Limits) -> Result<Facts> {
-        let size_bytes = lock(&self.count).size_bytes;
+        let size_bytes = self.meter.size_bytes();
         if let Some(expected) = limits.expected
             && expected != size_bytes
         {

@@ -204,6 +204,7 @@ impl ImageService {
         let id = *id;
         let removal = self.parts.tasks.spawn(async move {
             service.forget_cached(&id).await;
+            service.unstage(&id).await;
             for location in &locations {
                 service.remove_data(&id, location).await;
             }

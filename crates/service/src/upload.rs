@@ -113,9 +113,28 @@ impl ImageService {
     where
         S: Stream<Item = io::Result<Bytes>> + Send + 'static,
     {
-        let config = self.config();
         // Compat: an announced size of zero means that the size is not known (openstacksdk sends it for empty files).
         let expected = announced_size.filter(|size| *size > 0);
+        let facts = self.store_data(record, store, expected, data).await?;
+        let committed = self.commit(record, &facts).await;
+        if committed.is_err() {
+            self.undo_put(&record.id, &facts).await;
+        }
+        committed
+    }
+
+    /// Puts data into a store and finds out what it is. After an error nothing of it is left.
+    pub(crate) async fn store_data<S>(
+        &self,
+        record: &ImageRecord,
+        store: &StoreId,
+        expected: Option<u64>,
+        data: S,
+    ) -> Result<UploadFacts>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        let config = self.config();
         if expected.is_some_and(|size| size > config.image_size_cap) {
             return Err(Error::TooLarge);
         }
@@ -131,18 +150,24 @@ impl ImageService {
             Ok(stored) => stored,
             Err(error) => return Err(watch.broken().unwrap_or_else(|| Error::from(error))),
         };
-        let committed = async {
+        let judged = async {
             let facts = watch.finish(limits).await?;
-            self.commit(record, facts, &stored.location).await
+            self.judge(record, facts, &stored.location)
         };
-        let outcome = committed.await;
+        let outcome = judged.await;
         if outcome.is_err() {
-            self.undo_put(&record.id, &stored.location).await;
+            self.remove_put(&record.id, &stored.location).await;
         }
         outcome
     }
 
-    async fn commit(&self, record: &ImageRecord, facts: Facts, location: &Location) -> Result<()> {
+    /// Decides whether the data is what the image says it is.
+    fn judge(
+        &self,
+        record: &ImageRecord,
+        facts: Facts,
+        location: &Location,
+    ) -> Result<UploadFacts> {
         let config = self.config();
         let virtual_size = match facts.inspector {
             Some(inspector) => {
@@ -160,7 +185,7 @@ impl ImageService {
             }
             None => None,
         };
-        let facts = UploadFacts {
+        Ok(UploadFacts {
             size: facts.size_bytes,
             checksum: facts.md5,
             os_hash_algo: config.hash_algorithm.name().to_owned(),
@@ -168,14 +193,11 @@ impl ImageService {
             virtual_size,
             url: location.url.clone(),
             metadata: location.metadata.clone(),
-        };
-        match self
-            .parts
-            .db
-            .images()
-            .commit_upload(&record.id, &facts)
-            .await
-        {
+        })
+    }
+
+    async fn commit(&self, record: &ImageRecord, facts: &UploadFacts) -> Result<()> {
+        match self.parts.db.images().commit_upload(&record.id, facts).await {
             Ok(record) => {
                 tracing::info!(image.id = %record.id, size_bytes = facts.size, "image active");
                 Ok(())
@@ -187,7 +209,16 @@ impl ImageService {
         }
     }
 
-    async fn undo_put(&self, id: &ImageId, location: &Location) {
+    /// Removes data that was put and is not going to be recorded.
+    pub(crate) async fn undo_put(&self, id: &ImageId, facts: &UploadFacts) {
+        let location = Location {
+            url: facts.url.clone(),
+            metadata: facts.metadata.clone(),
+        };
+        self.remove_put(id, &location).await;
+    }
+
+    async fn remove_put(&self, id: &ImageId, location: &Location) {
         let removed = match self.parts.stores.find(location) {
             Ok(store) => store.delete(location).await,
             Err(error) => Err(error),

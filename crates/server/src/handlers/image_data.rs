@@ -1,4 +1,4 @@
-//! `/v2/images/{id}/file`.
+//! `/v2/images/{id}/file` and `/v2/images/{id}/stage`.
 
 use std::{io, time::Duration};
 
@@ -8,6 +8,8 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
+use bytes::Bytes;
+use futures_util::Stream;
 use tokio_stream::StreamExt;
 use vidimus_service::UploadRequest;
 
@@ -62,14 +64,9 @@ pub(crate) async fn upload_image(
     body: Body,
 ) -> Answer {
     let mut data = body.into_data_stream();
-    match begin_upload(&app, &id, &call) {
+    match read_head(&id, &call) {
         Ok((id, request)) => {
-            // The body moves into the upload, which reads it to its end or says why not.
-            let chunks = data
-                .map(|chunk| chunk.map_err(io::Error::other))
-                .timeout(app.http.stall_timeout);
-            let chunks =
-                chunks.map(|chunk| chunk.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())));
+            let chunks = chunks(&app, data);
             app.service.upload(&call.ctx, &id, request, chunks).await?;
             Ok(empty(StatusCode::NO_CONTENT))
         }
@@ -80,11 +77,37 @@ pub(crate) async fn upload_image(
     }
 }
 
-fn begin_upload(
-    _app: &App,
-    id: &str,
-    call: &Call,
-) -> Result<(vidimus_types::ImageId, UploadRequest), ApiError> {
+pub(crate) async fn stage_image(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    call: Call,
+    body: Body,
+) -> Answer {
+    let mut data = body.into_data_stream();
+    let allowed = app.service.require_staging().map_err(ApiError::from);
+    match allowed.and_then(|()| read_head(&id, &call)) {
+        Ok((id, request)) => {
+            let chunks = chunks(&app, data);
+            app.service
+                .stage(&call.ctx, &id, request.announced_size, chunks)
+                .await?;
+            Ok(empty(StatusCode::NO_CONTENT))
+        }
+        Err(error) => {
+            drain(&mut data).await;
+            Err(error)
+        }
+    }
+}
+
+/// The body as the service takes it, which reads it to its end or says why not.
+fn chunks(app: &App, data: BodyDataStream) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+    data.map(|chunk| chunk.map_err(io::Error::other))
+        .timeout(app.http.stall_timeout)
+        .map(|chunk| chunk.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())))
+}
+
+fn read_head(id: &str, call: &Call) -> Result<(vidimus_types::ImageId, UploadRequest), ApiError> {
     let media_type = call.media_type();
     if media_type != "application/octet-stream" {
         return Err(ApiError::unsupported_media(format!(

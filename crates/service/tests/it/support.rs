@@ -213,6 +213,16 @@ impl Site {
         });
         let cache = cache.await.unwrap();
         let policy = Policy::load(PolicyConfig::default()).unwrap();
+        let staging = FilesystemStore::new(FilesystemConfig {
+            id: "os_glance_staging_store".parse().unwrap(),
+            description: None,
+            weight: 0,
+            datadirs: vec![(dir.path().join("staging"), 0)],
+            file_perm: 0,
+            chunk_size: 65536,
+            thin_provisioning: false,
+        });
+        let staging = Arc::new(staging.unwrap());
         let service = ImageService::new(config, db.clone(), stores, Some(cache.clone()), policy);
         service.recover().await.unwrap();
         Self {

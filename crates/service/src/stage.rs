@@ -1,0 +1,216 @@
+//! Staging: data is put aside for an import, in a folder of this node and not in a store.
+//!
+//! The folder is a store of its own kind: what lies there is whole and durable, under the name of its image, as Glance
+//! keeps it. An image has staged data exactly as long as it is `uploading`, or `importing` from there.
+
+use std::{io, path::Path};
+
+use bytes::Bytes;
+use futures_util::Stream;
+use vidimus_auth::{Action, Context};
+use vidimus_db::{self as db, ImageRecord, Scope};
+use vidimus_store::{Location, StoreRead};
+use vidimus_types::{ImageId, ImageStatus};
+
+use crate::{
+    Error, ImageService, Result,
+    data::{Limits, Meter},
+    images::require_move,
+};
+
+impl ImageService {
+    /// Whether clients may stage data at all.
+    pub fn require_staging(&self) -> Result<()> {
+        let methods = &self.config().import_methods;
+        if methods.iter().any(|method| method == "glance-direct") {
+            Ok(())
+        } else {
+            Err(Error::StagingOff)
+        }
+    }
+
+    /// Takes the data of a queued image and keeps it for an import.
+    ///
+    /// Safe to drop, like [`Self::upload`].
+    pub async fn stage<S>(
+        &self,
+        ctx: &Context,
+        id: &ImageId,
+        announced_size: Option<u64>,
+        data: S,
+    ) -> Result<()>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        self.require_staging()?;
+        let record = self.find_image(ctx, id).await?;
+        self.enforce_on(ctx, Action::ModifyImage, &record)?;
+        require_move(&record, ImageStatus::Uploading)?;
+        let service = self.clone();
+        let staging = async move {
+            service.claim_for_staging(&record).await?;
+            let outcome = service.keep_staged(&record, announced_size, data).await;
+            if outcome.is_err() {
+                service.unstage(&record.id).await;
+                service.restore_after_staging(&record.id).await;
+            }
+            outcome
+        };
+        self.parts
+            .tasks
+            .spawn(staging)
+            .await
+            .map_err(Error::internal)?
+    }
+
+    async fn claim_for_staging(&self, record: &ImageRecord) -> Result<()> {
+        let (from, to) = (ImageStatus::Queued, ImageStatus::Uploading);
+        if self
+            .parts
+            .db
+            .images()
+            .transition(&record.id, from, to)
+            .await?
+        {
+            Ok(())
+        } else {
+            Err(Error::StatusConflict { from: to, to })
+        }
+    }
+
+    async fn keep_staged<S>(
+        &self,
+        record: &ImageRecord,
+        announced_size: Option<u64>,
+        data: S,
+    ) -> Result<()>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        let size_bytes = self
+            .put_staged(&record.id, announced_size, None, data)
+            .await?;
+        let host = self.config().import.stage_host.as_deref();
+        if self
+            .parts
+            .db
+            .imports()
+            .staged(&record.id, size_bytes, host)
+            .await?
+        {
+            tracing::info!(image.id = %record.id, size_bytes, "image data staged");
+            Ok(())
+        } else {
+            Err(Error::DeletedDuringUpload(record.id))
+        }
+    }
+
+    /// Writes data into the staging folder. Only `exact` sizes are insisted upon.
+    ///
+    /// Compat: what the client of the stage route announces is a hint, unlike for uploads.
+    pub(crate) async fn put_staged<S>(
+        &self,
+        id: &ImageId,
+        announced: Option<u64>,
+        exact: Option<u64>,
+        data: S,
+    ) -> Result<u64>
+    where
+        S: Stream<Item = io::Result<Bytes>> + Send + 'static,
+    {
+        let limits = Limits {
+            cap: self.config().image_size_cap,
+            expected: exact,
+        };
+        let (meter, data) = Meter::over(data, limits);
+        let hint = exact.or(announced).filter(|size| *size <= limits.cap);
+        match self.parts.staging.put(id, Box::pin(data), hint).await {
+            Ok(stored) => match exact {
+                Some(expected) if expected != stored.size_bytes => Err(Error::SizeMismatch {
+                    expected,
+                    got: stored.size_bytes,
+                }),
+                _ => Ok(stored.size_bytes),
+            },
+            Err(error) => Err(meter.broken().unwrap_or_else(|| Error::from(error))),
+        }
+    }
+
+    async fn restore_after_staging(&self, id: &ImageId) {
+        let from = ImageStatus::Uploading;
+        match self.parts.db.images().restore_queued(id, from).await {
+            Ok(true) => {}
+            Ok(false) => tracing::info!(image.id = %id, "the image was deleted while it was staged"),
+            Err(error) => {
+                tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "the image stays in uploading until the next start");
+            }
+        }
+    }
+
+    /// The place of an image in the staging folder.
+    pub(crate) fn staged_at(&self, id: &ImageId) -> Option<Location> {
+        self.parts.staging.places_of(id).into_iter().next()
+    }
+
+    /// How much is staged for an image, if anything.
+    pub(crate) async fn staged_size(&self, id: &ImageId) -> Option<u64> {
+        let location = self.staged_at(id)?;
+        self.parts.staging.size(&location).await.ok()
+    }
+
+    /// Opens what is staged for an image.
+    pub(crate) async fn open_staged(&self, id: &ImageId) -> Result<StoreRead> {
+        let location = self
+            .staged_at(id)
+            .ok_or_else(|| Error::internal("the staging folder has no place for images"))?;
+        Ok(self.parts.staging.open(&location, None).await?)
+    }
+
+    /// Removes what is staged for an image, if anything.
+    pub(crate) async fn unstage(&self, id: &ImageId) {
+        let Some(location) = self.staged_at(id) else {
+            return;
+        };
+        if let Err(error) = self.parts.staging.delete(&location).await {
+            tracing::warn!(image.id = %id, error = &error as &dyn std::error::Error, "staged data could not be removed");
+        }
+    }
+
+    /// Removes staged data of images that do not exist any more, and says how much it was.
+    ///
+    /// Safe while other nodes stage into the same folder: an image is there before its data is.
+    pub(crate) async fn clear_staging(&self) -> Result<u64> {
+        let Some(place) = self.staged_at(&ImageId::random()) else {
+            return Ok(0);
+        };
+        let folder = place.url.strip_prefix("file://").map(Path::new);
+        let Some(folder) = folder.and_then(Path::parent) else {
+            return Ok(0);
+        };
+        let mut removed = 0;
+        let mut files = tokio::fs::read_dir(folder).await.map_err(Error::internal)?;
+        while let Some(file) = files.next_entry().await.map_err(Error::internal)? {
+            let path = file.path();
+            // Compat: Glance puts intermediate files of its plugins beside the data, with the id before the first dot.
+            let id = path.file_stem().and_then(|stem| stem.to_str());
+            let Some(id) = id.and_then(|stem| stem.parse::<ImageId>().ok()) else {
+                continue;
+            };
+            match self.parts.db.images().get(&Scope::admin(), &id).await {
+                Ok(_) => continue,
+                Err(db::Error::NotFound(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            match tokio::fs::remove_file(&path).await {
+                Ok(()) => {
+                    tracing::info!(image.id = %id, "staged data of an image that is gone removed");
+                    removed += 1;
+                }
+                Err(error) => {
+                    tracing::warn!(image.id = %id, error = &error as &dyn std::error::Error, "staged data could not be removed");
+                }
+            }
+        }
+        Ok(removed)
+    }
+}
