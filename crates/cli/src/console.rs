@@ -18,7 +18,10 @@ impl Console {
     /// Writes data to standard output.
     pub(crate) fn print(&self, text: &str) -> Result<()> {
         let mut stdout = io::stdout().lock();
-        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(Error::stdout)
+        stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+            .map_err(Error::stdout)
     }
 
     /// Reports an error the command goes on after.

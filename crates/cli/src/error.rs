@@ -64,7 +64,12 @@ impl Error {
             Self::Usage { .. } | Self::UnknownCommand(_) => 2,
             Self::Interrupted => 130,
             Self::BrokenPipe => 141,
-            Self::Sdk(_) | Self::Output(_) | Self::Failed(_) | Self::File { .. } | Self::Stdout(_) | Self::Reported => 1,
+            Self::Sdk(_)
+            | Self::Output(_)
+            | Self::Failed(_)
+            | Self::File { .. }
+            | Self::Stdout(_)
+            | Self::Reported => 1,
         }
     }
 

@@ -56,7 +56,11 @@ fn report(error: &Error, debug: bool) -> u8 {
 
 fn report_causes(error: &Error) {
     if let Error::Sdk(error) = error {
-        console::say(format_args!("{}: request id {}", error.class_name(), error.request_id().unwrap_or("unknown")));
+        console::say(format_args!(
+            "{}: request id {}",
+            error.class_name(),
+            error.request_id().unwrap_or("unknown")
+        ));
     }
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -66,9 +70,14 @@ fn report_causes(error: &Error) {
 }
 
 fn run_with(globals: &Globals) -> Result<()> {
-    let console = Console { verbosity: globals.verbosity };
+    let console = Console {
+        verbosity: globals.verbosity,
+    };
     if globals.version {
-        return console.print(&format!("openstack {} (Vidimus)\n", env!("CARGO_PKG_VERSION")));
+        return console.print(&format!(
+            "openstack {} (Vidimus)\n",
+            env!("CARGO_PKG_VERSION")
+        ));
     }
     if globals.rest.is_empty() {
         // Compat: openstackclient starts its interactive mode here, which this program has not.
@@ -87,7 +96,11 @@ fn run_with(globals: &Globals) -> Result<()> {
     let client = connect(globals, &environment)?;
     let max_width = environment.get("CLIFF_MAX_TERM_WIDTH").map(str::to_owned);
     let is_table = action.prints_table();
-    let context = Context { client, console, max_width };
+    let context = Context {
+        client,
+        console,
+        max_width,
+    };
     // One connection and one file at a time: more threads would only take longer to start.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -36,7 +36,11 @@ pub(crate) fn start(globals: &Globals) -> Result<Timings> {
         2 => Level::INFO,
         _ => Level::DEBUG,
     };
-    let ours = |level| Targets::new().with_target("vidimus_sdk", level).with_target("vidimus_cli", level);
+    let ours = |level| {
+        Targets::new()
+            .with_target("vidimus_sdk", level)
+            .with_target("vidimus_cli", level)
+    };
     let stderr = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .without_time()
@@ -46,14 +50,25 @@ pub(crate) fn start(globals: &Globals) -> Result<Timings> {
         None => None,
         Some(path) => {
             let file = OpenOptions::new().append(true).create(true).open(path);
-            let file = file.map_err(|source| Error::File { path: path.clone(), source })?;
-            let layer = tracing_subscriber::fmt::layer().with_writer(Arc::new(file)).with_ansi(false);
+            let file = file.map_err(|source| Error::File {
+                path: path.clone(),
+                source,
+            })?;
+            let layer = tracing_subscriber::fmt::layer()
+                .with_writer(Arc::new(file))
+                .with_ansi(false);
             Some(layer.with_filter(ours(level)))
         }
     };
-    let timed = globals.timing.then(|| timings.clone().with_filter(ours(Level::DEBUG)));
+    let timed = globals
+        .timing
+        .then(|| timings.clone().with_filter(ours(Level::DEBUG)));
     // Fails only if something listens already, as in a test that runs the program twice.
-    let _ = tracing_subscriber::registry().with(stderr).with(file).with(timed).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(stderr)
+        .with(file)
+        .with(timed)
+        .try_init();
     Ok(timings)
 }
 
@@ -64,14 +79,22 @@ impl Timings {
     pub(crate) fn render(&self, is_table: bool) -> Result<String> {
         let timings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let total: f64 = timings.iter().map(|(_, seconds)| seconds).sum();
-        let rows = timings.iter().map(|(url, seconds)| (url.clone(), *seconds)).chain([("Total".to_owned(), total)]);
+        let rows = timings
+            .iter()
+            .map(|(url, seconds)| (url.clone(), *seconds))
+            .chain([("Total".to_owned(), total)]);
         let listing = Listing {
             columns: vec!["URL".to_owned(), "Seconds".to_owned()],
-            rows: rows.map(|(url, seconds)| vec![Cell::text(url), Cell::Plain(json!(seconds))]).collect(),
+            rows: rows
+                .map(|(url, seconds)| vec![Cell::text(url), Cell::Plain(json!(seconds))])
+                .collect(),
             headings_are_list: false,
         };
         let format = if is_table { Format::Table } else { Format::Csv };
-        let options = output::Options { format, ..output::Options::default() };
+        let options = output::Options {
+            format,
+            ..output::Options::default()
+        };
         Ok(format!("\n{}", output::render_listing(listing, &options)?))
     }
 }
@@ -106,7 +129,10 @@ impl<S: Subscriber> Layer<S> for Timings {
         event.record(&mut fields);
         if let Some(duration_ms) = fields.duration_ms {
             let mut timings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            #[expect(clippy::cast_precision_loss, reason = "no request takes 2^53 milliseconds")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "no request takes 2^53 milliseconds"
+            )]
             let seconds = duration_ms as f64 / 1000.0;
             timings.push((format!("{} {}", fields.method, fields.url), seconds));
         }

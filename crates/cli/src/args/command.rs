@@ -3,8 +3,8 @@
 use clap::{Args, FromArgMatches};
 
 use super::{
-    CachedImageClear, CachedImageList, CachedImages, Complete, Help, ImageCreate, ImageDelete, ImageList, ImageSave,
-    ImageSet, ImageShow, ImageUnset, usage,
+    CachedImageClear, CachedImageList, CachedImages, Complete, Help, ImageCreate, ImageDelete,
+    ImageList, ImageSave, ImageSet, ImageShow, ImageUnset, usage,
 };
 use crate::error::{Error, Result};
 
@@ -71,19 +71,68 @@ macro_rules! command {
 
 /// Every command, sorted by name.
 pub(crate) const COMMANDS: &[Command] = &[
-    command!("cached image clear", "Remove all images from the cache, the queue or both", CachedImageClear, Action::CachedImageClear),
-    command!("cached image delete", "Remove images from the cache and the queue", CachedImages, Action::CachedImageDelete),
-    command!("cached image list", "List cached and queued images", CachedImageList, Action::CachedImageList),
-    command!("cached image queue", "Queue images for caching", CachedImages, Action::CachedImageQueue),
-    command!("complete", "Print a completion script for a shell", Complete, Action::Complete),
+    command!(
+        "cached image clear",
+        "Remove all images from the cache, the queue or both",
+        CachedImageClear,
+        Action::CachedImageClear
+    ),
+    command!(
+        "cached image delete",
+        "Remove images from the cache and the queue",
+        CachedImages,
+        Action::CachedImageDelete
+    ),
+    command!(
+        "cached image list",
+        "List cached and queued images",
+        CachedImageList,
+        Action::CachedImageList
+    ),
+    command!(
+        "cached image queue",
+        "Queue images for caching",
+        CachedImages,
+        Action::CachedImageQueue
+    ),
+    command!(
+        "complete",
+        "Print a completion script for a shell",
+        Complete,
+        Action::Complete
+    ),
     command!("help", "Print help on a command", Help, Action::Help),
-    command!("image create", "Create an image and upload its data", ImageCreate, |arguments| Action::ImageCreate(Box::new(arguments))),
-    command!("image delete", "Delete images", ImageDelete, Action::ImageDelete),
-    command!("image list", "List images", ImageList, |arguments| Action::ImageList(Box::new(arguments))),
-    command!("image save", "Save the data of an image", ImageSave, Action::ImageSave),
-    command!("image set", "Change an image", ImageSet, |arguments| Action::ImageSet(Box::new(arguments))),
+    command!(
+        "image create",
+        "Create an image and upload its data",
+        ImageCreate,
+        |arguments| Action::ImageCreate(Box::new(arguments))
+    ),
+    command!(
+        "image delete",
+        "Delete images",
+        ImageDelete,
+        Action::ImageDelete
+    ),
+    command!("image list", "List images", ImageList, |arguments| {
+        Action::ImageList(Box::new(arguments))
+    }),
+    command!(
+        "image save",
+        "Save the data of an image",
+        ImageSave,
+        Action::ImageSave
+    ),
+    command!("image set", "Change an image", ImageSet, |arguments| {
+        Action::ImageSet(Box::new(arguments))
+    }),
     command!("image show", "Show an image", ImageShow, Action::ImageShow),
-    command!("image unset", "Remove tags and properties of an image", ImageUnset, Action::ImageUnset),
+    command!(
+        "image unset",
+        "Remove tags and properties of an image",
+        ImageUnset,
+        Action::ImageUnset
+    ),
 ];
 
 impl Command {
@@ -98,11 +147,11 @@ impl Command {
         // Compat: options may be shortened and the last of several counts, as with argparse.
         let command = clap::Command::new(last_word)
             .bin_name(self.program())
-            .about(self.about)
             .no_binary_name(true)
             .infer_long_args(true)
             .args_override_self(true);
-        (self.build)(command)
+        // The description last: it replaces the one that clap makes of the arguments' own documentation.
+        (self.build)(command).about(self.about).long_about(None)
     }
 
     /// Reads the command's own arguments.
@@ -111,7 +160,7 @@ impl Command {
         let matches = command.clone().try_get_matches_from(arguments);
         matches
             .and_then(|matches| (self.read)(&matches))
-            .map_err(|error| usage::translate(&error, &command, &self.program()))
+            .map_err(|error| usage::translate(&error, &command, arguments, &self.program()))
     }
 }
 
@@ -119,7 +168,10 @@ impl Command {
 ///
 /// Compat: cliff takes the longest run of words that is a command's name or the beginnings of one command's words.
 pub(crate) fn find(words: &[String]) -> Result<(&'static Command, &[String])> {
-    let end = words.iter().position(|word| word.starts_with('-')).unwrap_or(words.len());
+    let end = words
+        .iter()
+        .position(|word| word.starts_with('-'))
+        .unwrap_or(words.len());
     for count in (1..=end).rev() {
         let (name, arguments) = words.split_at(count);
         if let Some(command) = named(name) {
@@ -136,14 +188,21 @@ fn named(words: &[String]) -> Option<&'static Command> {
     }
     let mut candidates = COMMANDS.iter().filter(|command| {
         let names: Vec<&str> = command.name.split(' ').collect();
-        names.len() == words.len() && names.iter().zip(words).all(|(name, word)| name.starts_with(word.as_str()))
+        names.len() == words.len()
+            && names
+                .iter()
+                .zip(words)
+                .all(|(name, word)| name.starts_with(word.as_str()))
     });
     candidates.next().filter(|_| candidates.next().is_none())
 }
 
 fn unknown(words: &[String]) -> String {
     let first = words.first().map_or("", String::as_str);
-    let mut text = format!("openstack: '{}' is not an openstack command. See 'openstack --help'.\n", words.join(" "));
+    let mut text = format!(
+        "openstack: '{}' is not an openstack command. See 'openstack --help'.\n",
+        words.join(" ")
+    );
     text.push_str("Did you mean one of these?\n");
     for name in similar(first) {
         text.push_str(&format!("  {name}\n"));
@@ -157,14 +216,25 @@ fn similar(word: &str) -> Vec<&'static str> {
         .iter()
         .map(|command| {
             let first = command.name.split(' ').next().unwrap_or(command.name);
-            let distance = if command.name.starts_with(word) { 0 } else { distance(word, first) + 1 };
+            let distance = if command.name.starts_with(word) {
+                0
+            } else {
+                distance(word, first) + 1
+            };
             (distance, command.name)
         })
         .collect();
     distances.sort_unstable();
-    let nearest = distances.iter().map(|(distance, _)| *distance).find(|distance| *distance > 0);
+    let nearest = distances
+        .iter()
+        .map(|(distance, _)| *distance)
+        .find(|distance| *distance > 0);
     let limit = nearest.unwrap_or(0);
-    distances.into_iter().filter(|(distance, _)| *distance <= limit).map(|(_, name)| name).collect()
+    distances
+        .into_iter()
+        .filter(|(distance, _)| *distance <= limit)
+        .map(|(_, name)| name)
+        .collect()
 }
 
 /// How far two words are apart. Compat: cliff's weights, a swap 0, an insertion 1, a substitution 2, a deletion 3.
@@ -179,7 +249,9 @@ fn distance(from: &str, to: &str) -> usize {
         let mut row = vec![(i + 1) * DELETION];
         for j in 0..to.len() {
             let substituted = above[j] + if from[i] == to[j] { 0 } else { SUBSTITUTION };
-            let mut least = substituted.min(row[j] + INSERTION).min(above[j + 1] + DELETION);
+            let mut least = substituted
+                .min(row[j] + INSERTION)
+                .min(above[j + 1] + DELETION);
             if i > 0 && j > 0 && from[i - 1] == to[j] && from[i] == to[j - 1] {
                 least = least.min(before[j - 1]);
             }
@@ -213,13 +285,21 @@ mod tests {
         let (command, rest) = find(&line).unwrap();
         assert_eq!((command.name, rest), ("image show", &line[2..]));
         assert!(find(&words("image s")).is_err());
-        assert_eq!(find(&words("c i q x")).unwrap().0.name, "cached image queue");
+        assert_eq!(
+            find(&words("c i q x")).unwrap().0.name,
+            "cached image queue"
+        );
     }
 
     #[test]
     fn distances_are_those_of_cliff() {
         // python3 -c 'from cliff.utils import *; print(damerau_levenshtein("imgae", "image", COST))'
-        for (from, to, expected) in [("imgae", "image", 0), ("iamge", "image", 0), ("server", "image", 11), ("", "image", 5)] {
+        for (from, to, expected) in [
+            ("imgae", "image", 0),
+            ("iamge", "image", 0),
+            ("server", "image", 11),
+            ("", "image", 5),
+        ] {
             assert_eq!(distance(from, to), expected, "{from}");
         }
     }

@@ -40,7 +40,12 @@ enum QuoteName {
 #[derive(Debug, Clone, Args)]
 struct Common {
     /// Show only this column; may be given several times
-    #[arg(short = 'c', long = "column", value_name = "COLUMN", help_heading = "Output")]
+    #[arg(
+        short = 'c',
+        long = "column",
+        value_name = "COLUMN",
+        help_heading = "Output"
+    )]
     columns: Vec<String>,
     /// Print JSON on one line
     #[arg(long, help_heading = "Output")]
@@ -61,15 +66,30 @@ struct Common {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ListFormat {
     /// Output format
-    #[arg(short = 'f', long = "format", value_enum, default_value = "table", help_heading = "Output")]
+    #[arg(
+        short = 'f',
+        long = "format",
+        value_enum,
+        default_value = "table",
+        help_heading = "Output"
+    )]
     format: ListFormatName,
     #[command(flatten)]
     common: Common,
     /// When to quote values of csv
-    #[arg(long, value_enum, default_value = "nonnumeric", help_heading = "Output")]
+    #[arg(
+        long,
+        value_enum,
+        default_value = "nonnumeric",
+        help_heading = "Output"
+    )]
     quote: QuoteName,
     /// Sort by this column; may be given several times, the most significant first
-    #[arg(long = "sort-column", value_name = "SORT_COLUMN", help_heading = "Output")]
+    #[arg(
+        long = "sort-column",
+        value_name = "SORT_COLUMN",
+        help_heading = "Output"
+    )]
     sort_columns: Vec<String>,
     /// Sort the smallest first
     #[arg(long, group = "sort_direction", help_heading = "Output")]
@@ -83,12 +103,23 @@ pub(crate) struct ListFormat {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ShowFormat {
     /// Output format
-    #[arg(short = 'f', long = "format", value_enum, default_value = "table", help_heading = "Output")]
+    #[arg(
+        short = 'f',
+        long = "format",
+        value_enum,
+        default_value = "table",
+        help_heading = "Output"
+    )]
     format: ShowFormatName,
     #[command(flatten)]
     common: Common,
     /// Put this in front of each name of the shell format
-    #[arg(long, value_name = "PREFIX", default_value = "", help_heading = "Output")]
+    #[arg(
+        long,
+        value_name = "PREFIX",
+        default_value = "",
+        help_heading = "Output"
+    )]
     prefix: String,
     /// Print only this name of the shell format
     #[arg(long = "variable", value_name = "VARIABLE", hide = true)]
@@ -140,7 +171,11 @@ impl ListFormat {
                 QuoteName::Nonnumeric => Quote::NonNumeric,
             },
             sort_columns: self.sort_columns.clone(),
-            sort_direction: if self.sort_descending { SortDirection::Descending } else { SortDirection::Ascending },
+            sort_direction: if self.sort_descending {
+                SortDirection::Descending
+            } else {
+                SortDirection::Ascending
+            },
             ..self.common.options(max_width_variable)
         }
     }

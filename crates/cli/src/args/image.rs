@@ -6,7 +6,9 @@ use super::{ListFormat, ShowFormat, values};
 
 // Compat: the formats openstackclient knows; a server may know more.
 const CONTAINER_FORMATS: [&str; 7] = ["ami", "ari", "aki", "bare", "docker", "ova", "ovf"];
-const DISK_FORMATS: [&str; 11] = ["ami", "ari", "aki", "vhd", "vmdk", "raw", "qcow2", "vhdx", "vdi", "iso", "ploop"];
+const DISK_FORMATS: [&str; 11] = [
+    "ami", "ari", "aki", "vhd", "vmdk", "raw", "qcow2", "vhdx", "vdi", "iso", "ploop",
+];
 
 /// Who can see the image.
 #[derive(Debug, Clone, Args)]
@@ -27,9 +29,14 @@ struct VisibilityArgs {
 
 impl VisibilityArgs {
     fn word(&self) -> Option<&'static str> {
-        [(self.public, "public"), (self.private, "private"), (self.community, "community"), (self.shared, "shared")]
-            .into_iter()
-            .find_map(|(is_set, word)| is_set.then_some(word))
+        [
+            (self.public, "public"),
+            (self.private, "private"),
+            (self.community, "community"),
+            (self.shared, "shared"),
+        ]
+        .into_iter()
+        .find_map(|(is_set, word)| is_set.then_some(word))
     }
 }
 
@@ -155,7 +162,12 @@ impl ImageCreate {
             (&self.store, "store"),
         ]
         .into_iter()
-        .find_map(|(value, name)| value.as_ref().filter(|value| !value.is_empty()).map(|_| name))
+        .find_map(|(value, name)| {
+            value
+                .as_ref()
+                .filter(|value| !value.is_empty())
+                .map(|_| name)
+        })
     }
 }
 
@@ -212,7 +224,11 @@ pub(crate) struct ImageList {
 
 impl ImageList {
     pub(crate) fn visibility(&self) -> Option<&'static str> {
-        if self.all { Some("all") } else { self.visibility.word() }
+        if self.all {
+            Some("all")
+        } else {
+            self.visibility.word()
+        }
     }
 }
 
@@ -331,7 +347,10 @@ impl ImageSet {
 
     /// The first option of Image API v1 that was used.
     pub(crate) fn dead_option(&self) -> Option<&'static str> {
-        self.dead_visibility.as_ref().filter(|value| !value.is_empty()).map(|_| "visibility")
+        self.dead_visibility
+            .as_ref()
+            .filter(|value| !value.is_empty())
+            .map(|_| "visibility")
     }
 }
 

@@ -17,6 +17,7 @@ pub(crate) use command::{Action, COMMANDS, Command, find};
 pub(crate) use format::{ListFormat, ShowFormat};
 pub(crate) use globals::{Globals, help_arguments};
 pub(crate) use image::{
-    ImageCreate, ImageDelete, ImageList, ImageSave, ImageSet, ImageShow, ImageUnset, Membership, ProjectArgs,
+    ImageCreate, ImageDelete, ImageList, ImageSave, ImageSet, ImageShow, ImageUnset, Membership,
+    ProjectArgs,
 };
 pub(crate) use meta::{Complete, Help, Shell};

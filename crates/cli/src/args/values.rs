@@ -39,8 +39,12 @@ fn non_negative(text: &str, option: &str) -> Result<u64, String> {
 
 /// The size of image data.
 pub(super) fn size(text: &str) -> Result<u64, String> {
-    let number =
-        parse_integer(text).ok_or_else(|| format!("{} is not a valid size (use a positive integer)", quoted_raw(text)))?;
+    let number = parse_integer(text).ok_or_else(|| {
+        format!(
+            "{} is not a valid size (use a positive integer)",
+            quoted_raw(text)
+        )
+    })?;
     match u64::try_from(number) {
         Ok(size) if size > 0 => Ok(size),
         _ => Err("Size must be a positive integer".to_owned()),
@@ -55,7 +59,8 @@ fn quoted_raw(text: &str) -> String {
 fn parse_integer(text: &str) -> Option<i64> {
     let trimmed = text.trim();
     let digits = trimmed.trim_start_matches(['+', '-']);
-    let has_stray_underscore = digits.starts_with('_') || digits.ends_with('_') || digits.contains("__");
+    let has_stray_underscore =
+        digits.starts_with('_') || digits.ends_with('_') || digits.contains("__");
     if has_stray_underscore {
         return None;
     }
@@ -79,6 +84,9 @@ mod tests {
         assert_eq!(integer(" +1_000 "), Ok(1000));
         assert_eq!(integer("1_"), Err("invalid int value: '1_'".to_owned()));
         assert!(size("0").is_err());
-        assert_eq!(limit("-1"), Err("--limit expected a non-negative integer".to_owned()));
+        assert_eq!(
+            limit("-1"),
+            Err("--limit expected a non-negative integer".to_owned())
+        );
     }
 }

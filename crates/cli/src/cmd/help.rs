@@ -15,14 +15,21 @@ pub(crate) fn print_help_on(words: &[String], console: Console) -> Result<()> {
         Ok((command, _)) => console.print(&command.clap().render_long_help().to_string()),
         Err(_) => {
             // Compat: cliff lists what begins with the first word.
-            let names: Vec<&str> =
-                COMMANDS.iter().map(|command| command.name).filter(|name| name.starts_with(first.as_str())).collect();
+            let names: Vec<&str> = COMMANDS
+                .iter()
+                .map(|command| command.name)
+                .filter(|name| name.starts_with(first.as_str()))
+                .collect();
             if names.is_empty() {
-                let words: Vec<serde_json::Value> = words.iter().map(|word| word.as_str().into()).collect();
+                let words: Vec<serde_json::Value> =
+                    words.iter().map(|word| word.as_str().into()).collect();
                 let words = crate::output::repr(&serde_json::Value::Array(words));
                 return Err(Error::Failed(format!("Unknown command {words}")));
             }
-            console.print(&format!("Command \"{first}\" matches:\n  {}\n", names.join("\n  ")))
+            console.print(&format!(
+                "Command \"{first}\" matches:\n  {}\n",
+                names.join("\n  ")
+            ))
         }
     }
 }
@@ -60,7 +67,9 @@ pub(super) fn complete(arguments: &Complete, console: Console) -> Result<()> {
 
 /// All commands as one clap command, with a subcommand per word.
 fn tree() -> clap::Command {
-    let mut root = clap::Command::new("openstack").disable_help_subcommand(true).disable_help_flag(true);
+    let mut root = clap::Command::new("openstack")
+        .disable_help_subcommand(true)
+        .disable_help_flag(true);
     for command in COMMANDS {
         let words: Vec<&'static str> = command.name.split(' ').collect();
         root = insert(root, &words, command);
@@ -73,11 +82,17 @@ fn insert(parent: clap::Command, words: &[&'static str], command: &Command) -> c
         [] => parent,
         [_last] => parent.subcommand(command.clap().no_binary_name(false).disable_help_flag(true)),
         [word, rest @ ..] => {
-            let is_there = parent.get_subcommands().any(|known| known.get_name() == *word);
+            let is_there = parent
+                .get_subcommands()
+                .any(|known| known.get_name() == *word);
             let parent = if is_there {
                 parent
             } else {
-                parent.subcommand(clap::Command::new(*word).disable_help_subcommand(true).disable_help_flag(true))
+                parent.subcommand(
+                    clap::Command::new(*word)
+                        .disable_help_subcommand(true)
+                        .disable_help_flag(true),
+                )
             };
             parent.mut_subcommand(*word, |child| insert(child, rest, command))
         }
@@ -92,7 +107,10 @@ mod tests {
     fn the_tree_holds_every_command() {
         let tree = tree();
         for command in COMMANDS {
-            let found = command.name.split(' ').try_fold(&tree, |parent, word| parent.find_subcommand(word));
+            let found = command
+                .name
+                .split(' ')
+                .try_fold(&tree, |parent, word| parent.find_subcommand(word));
             assert!(found.is_some(), "{}", command.name);
         }
     }

@@ -22,12 +22,14 @@ pub(crate) struct Context {
 impl Context {
     fn show(&self, record: &output::Record, format: &crate::args::ShowFormat) -> Result<()> {
         let options = format.options(self.max_width.as_deref());
-        self.console.print(&output::render_record(record, &options)?)
+        self.console
+            .print(&output::render_record(record, &options)?)
     }
 
     fn list(&self, listing: output::Listing, format: &crate::args::ListFormat) -> Result<()> {
         let options = format.options(self.max_width.as_deref());
-        self.console.print(&output::render_listing(listing, &options)?)
+        self.console
+            .print(&output::render_listing(listing, &options)?)
     }
 }
 

@@ -12,12 +12,17 @@ pub(in crate::cmd) async fn delete(arguments: CachedImages, context: &Context) -
     for name in &arguments.images {
         if let Err(error) = delete_one(name, context).await {
             failures += 1;
-            context.console.error(format_args!("Failed to delete image with name or ID '{name}': {error}"));
+            context.console.error(format_args!(
+                "Failed to delete image with name or ID '{name}': {error}"
+            ));
         }
     }
     match failures {
         0 => Ok(()),
-        _ => Err(Error::Failed(format!("Failed to delete {failures} of {} images.", arguments.images.len()))),
+        _ => Err(Error::Failed(format!(
+            "Failed to delete {failures} of {} images.",
+            arguments.images.len()
+        ))),
     }
 }
 

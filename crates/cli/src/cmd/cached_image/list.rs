@@ -11,7 +11,14 @@ use crate::{
     output::{Cell, Listing},
 };
 
-const HEADINGS: [&str; 6] = ["ID", "State", "Last Accessed (UTC)", "Last Modified (UTC)", "Size", "Hits"];
+const HEADINGS: [&str; 6] = [
+    "ID",
+    "State",
+    "Last Accessed (UTC)",
+    "Last Modified (UTC)",
+    "Size",
+    "Hits",
+];
 
 pub(in crate::cmd) async fn list(arguments: CachedImageList, context: &Context) -> Result<()> {
     let state = context.client.cache().list().await?;
@@ -50,8 +57,13 @@ fn iso_time(seconds: f64) -> String {
     // Whole seconds and rest are rounded apart, as Python does it; the sum would round differently.
     let whole = seconds.floor();
     let micros = ((seconds - whole) * 1e6).round_ties_even();
-    #[expect(clippy::cast_possible_truncation, reason = "a float beyond the range saturates and is then no time")]
-    let total = (whole as i64).saturating_mul(1_000_000).saturating_add(micros as i64);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a float beyond the range saturates and is then no time"
+    )]
+    let total = (whole as i64)
+        .saturating_mul(1_000_000)
+        .saturating_add(micros as i64);
     match DateTime::from_timestamp_micros(total) {
         Some(time) if total % 1_000_000 == 0 => time.format("%Y-%m-%dT%H:%M:%S").to_string(),
         Some(time) => time.format("%Y-%m-%dT%H:%M:%S%.6f").to_string(),

@@ -11,12 +11,17 @@ pub(in crate::cmd) async fn queue(arguments: CachedImages, context: &Context) ->
     for name in &arguments.images {
         if let Err(error) = queue_one(name, context).await {
             failures += 1;
-            context.console.error(format_args!("Failed to queue image with name or ID '{name}': {error}"));
+            context.console.error(format_args!(
+                "Failed to queue image with name or ID '{name}': {error}"
+            ));
         }
     }
     match failures {
         0 => Ok(()),
-        _ => Err(Error::Failed(format!("Failed to queue {failures} of {} images", arguments.images.len()))),
+        _ => Err(Error::Failed(format!(
+            "Failed to queue {failures} of {} images",
+            arguments.images.len()
+        ))),
     }
 }
 

@@ -29,11 +29,19 @@ struct Key {
 }
 
 const fn same(wire: &'static str, kind: Kind) -> Key {
-    Key { wire, attribute: wire, kind }
+    Key {
+        wire,
+        attribute: wire,
+        kind,
+    }
 }
 
 const fn renamed(wire: &'static str, attribute: &'static str, kind: Kind) -> Key {
-    Key { wire, attribute, kind }
+    Key {
+        wire,
+        attribute,
+        kind,
+    }
 }
 
 /// Known keys that stand before the unknown ones among the properties.
@@ -77,7 +85,11 @@ const LAST: [Key; 39] = [
     same("hw_watchdog_action", Kind::Any),
     same("os_command_line", Kind::Any),
     same("hw_vif_model", Kind::Any),
-    renamed("hw_vif_multiqueue_enabled", "is_hw_vif_multiqueue_enabled", Kind::LooseBool),
+    renamed(
+        "hw_vif_multiqueue_enabled",
+        "is_hw_vif_multiqueue_enabled",
+        Kind::LooseBool,
+    ),
     renamed("hw_boot_menu", "is_hw_boot_menu_enabled", Kind::LooseBool),
     same("vmware_adaptertype", Kind::Any),
     same("vmware_ostype", Kind::Any),
@@ -87,7 +99,10 @@ const LAST: [Key; 39] = [
 ];
 
 /// The rest of them; two arrays, so that the longer stays readable.
-const VERY_LAST: [Key; 2] = [same("hw_qemu_guest_agent", Kind::Text), same("os_require_quiesce", Kind::LooseBool)];
+const VERY_LAST: [Key; 2] = [
+    same("hw_qemu_guest_agent", Kind::Text),
+    same("os_require_quiesce", Kind::LooseBool),
+];
 
 /// Fields under a name of openstacksdk's own.
 const RENAMED_FIELDS: [(&str, &str); 2] = [("is_protected", "protected"), ("owner_id", "owner")];
@@ -155,7 +170,11 @@ fn properties(image: &Image) -> Map<String, Value> {
     let mut properties = Map::new();
     let known = |keys: &'static [Key], properties: &mut Map<String, Value>| {
         for key in keys {
-            if let Some(value) = image.properties.get(key.wire).filter(|value| !value.is_null()) {
+            if let Some(value) = image
+                .properties
+                .get(key.wire)
+                .filter(|value| !value.is_null())
+            {
                 properties.insert(key.wire.to_owned(), converted(value, key.kind));
             }
         }
@@ -171,7 +190,10 @@ fn properties(image: &Image) -> Map<String, Value> {
 
 /// The keys openstacksdk has never heard of.
 fn custom(image: &Image) -> impl Iterator<Item = (&String, &Value)> {
-    image.properties.iter().filter(|(name, _)| !keys().any(|key| key.wire == name.as_str()))
+    image
+        .properties
+        .iter()
+        .filter(|(name, _)| !keys().any(|key| key.wire == name.as_str()))
 }
 
 /// The value of a key that openstacksdk has not heard of.
@@ -185,14 +207,20 @@ pub(super) fn attribute(image: &Image, name: &str) -> Option<Value> {
         return Some(json!(image.tags));
     }
     if name == "properties" {
-        return Some(Value::Object(custom(image).map(|(key, value)| (key.clone(), value.clone())).collect()));
+        return Some(Value::Object(
+            custom(image)
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect(),
+        ));
     }
     if let Some(key) = keys().find(|key| key.attribute == name) {
         let value = image.properties.get(key.wire).unwrap_or(&Value::Null);
         return Some(converted(value, key.kind));
     }
     let fields = fields(image);
-    let wire = RENAMED_FIELDS.iter().find_map(|(attribute, wire)| (*attribute == name).then_some(*wire));
+    let wire = RENAMED_FIELDS
+        .iter()
+        .find_map(|(attribute, wire)| (*attribute == name).then_some(*wire));
     match wire {
         Some(wire) => fields.get(wire).cloned(),
         // `protected` is the wire's name only.
@@ -202,8 +230,14 @@ pub(super) fn attribute(image: &Image, name: &str) -> Option<Value> {
 
 /// The name on the wire of an attribute.
 pub(super) fn wire_name(attribute: &str) -> &str {
-    let of_key = keys().find(|key| key.attribute == attribute).map(|key| key.wire);
-    let of_field = || RENAMED_FIELDS.iter().find_map(|(name, wire)| (*name == attribute).then_some(*wire));
+    let of_key = keys()
+        .find(|key| key.attribute == attribute)
+        .map(|key| key.wire);
+    let of_field = || {
+        RENAMED_FIELDS
+            .iter()
+            .find_map(|(name, wire)| (*name == attribute).then_some(*wire))
+    };
     of_key.or_else(of_field).unwrap_or(attribute)
 }
 
@@ -214,7 +248,10 @@ pub(super) fn is_known(image: &Image, name: &str) -> bool {
 
 /// Whether the image has the key, by its name on the wire.
 pub(super) fn has(image: &Image, wire: &str) -> bool {
-    image.properties.contains_key(wire) || fields(image).get(wire).is_some_and(|value| !value.is_null())
+    image.properties.contains_key(wire)
+        || fields(image)
+            .get(wire)
+            .is_some_and(|value| !value.is_null())
 }
 
 fn converted(value: &Value, kind: Kind) -> Value {
@@ -225,7 +262,10 @@ fn converted(value: &Value, kind: Kind) -> Value {
         (Kind::Bool, value) => Value::Bool(is_truthy(value)),
         (Kind::Int, Value::String(text)) => json!(digits(text)),
         (Kind::Int, Value::Bool(value)) => json!(i64::from(*value)),
-        (Kind::Float, Value::String(text)) => text.trim().parse::<f64>().map_or(json!(0.0), |number| json!(number)),
+        (Kind::Float, Value::String(text)) => text
+            .trim()
+            .parse::<f64>()
+            .map_or(json!(0.0), |number| json!(number)),
         (Kind::Float, Value::Number(number)) => json!(number.as_f64()),
         (Kind::LooseBool, Value::String(text)) => {
             let word = text.trim().to_lowercase();
@@ -241,7 +281,11 @@ fn converted(value: &Value, kind: Kind) -> Value {
 
 /// Compat: openstacksdk makes 0 of every text that is not digits alone.
 fn digits(text: &str) -> u64 {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().unwrap_or(0) } else { 0 }
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().unwrap_or(0)
+    } else {
+        0
+    }
 }
 
 fn is_truthy(value: &Value) -> bool {
@@ -270,10 +314,20 @@ mod tests {
             "os_hidden": false, "hw_cpu_cores": "4", "apple": "1", "hw_boot_menu": "Yes", "os_version": null,
         }));
         let shown = properties(&image);
-        let shown: Vec<String> = shown.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let shown: Vec<String> = shown
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
         assert_eq!(
             shown,
-            ["os_hidden=false", "zebra=null", "apple=\"1\"", "hw_cpu_cores=4", "hw_boot_menu=true", "os_type=\"linux\""]
+            [
+                "os_hidden=false",
+                "zebra=null",
+                "apple=\"1\"",
+                "hw_cpu_cores=4",
+                "hw_boot_menu=true",
+                "os_type=\"linux\""
+            ]
         );
     }
 

@@ -32,9 +32,14 @@ pub(in crate::cmd) async fn create(arguments: ImageCreate, context: &Context) ->
     let owner = project_id(&arguments.project, context).await?;
     let (name, source) = source(&arguments)?;
     if arguments.size.is_some() && source.is_none() {
-        return Err(Error::Failed("--size requires image data via --file or stdin".to_owned()));
+        return Err(Error::Failed(
+            "--size requires image data via --file or stdin".to_owned(),
+        ));
     }
-    let image = new_image(&arguments, name, owner)?;
+    let image = new_image(&arguments, name, owner).map_err(|error| match source {
+        Some(_) => Error::Failed(format!("Image creation failed: {error}")),
+        None => error,
+    })?;
     // Opened before the image is created: no image should be left behind by a file that cannot be read.
     let data = match &source {
         Some(source) => Some(open(source, &arguments)?),
@@ -55,15 +60,27 @@ pub(in crate::cmd) async fn create(arguments: ImageCreate, context: &Context) ->
 fn refuse_unsupported(arguments: &ImageCreate) -> Result<()> {
     let used = |value: &Option<String>| value.as_ref().is_some_and(|value| !value.is_empty());
     let refused = [
-        (used(&arguments.volume), "--volume", "the Block Storage service"),
-        (used(&arguments.sign_key_path), "--sign-key-path", "the Key Manager service"),
-        (used(&arguments.sign_cert_id), "--sign-cert-id", "the Key Manager service"),
+        (
+            used(&arguments.volume),
+            "--volume",
+            "the Block Storage service",
+        ),
+        (
+            used(&arguments.sign_key_path),
+            "--sign-key-path",
+            "the Key Manager service",
+        ),
+        (
+            used(&arguments.sign_cert_id),
+            "--sign-cert-id",
+            "the Key Manager service",
+        ),
     ];
     match refused.iter().find(|(is_used, ..)| *is_used) {
         None => Ok(()),
-        Some((_, option, service)) => {
-            Err(Error::Failed(format!("{option} is not supported: this program does not speak to {service}")))
-        }
+        Some((_, option, service)) => Err(Error::Failed(format!(
+            "{option} is not supported: this program does not speak to {service}"
+        ))),
     }
 }
 
@@ -83,7 +100,10 @@ fn source(arguments: &ImageCreate) -> Result<(String, Option<Source>)> {
     }
     let path = Path::new(&name);
     if path.is_file() {
-        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let stem = path
+            .file_stem()
+            .map(|stem| stem.to_string_lossy().into_owned())
+            .unwrap_or_default();
         return Ok((stem, Some(Source::File(name))));
     }
     Ok((name, None))
@@ -109,7 +129,10 @@ fn new_image(arguments: &ImageCreate, name: String, owner: Option<String>) -> Re
     put("owner", owner.map(Value::from));
     put("owner_specified.openstack.md5", Some(json!("")));
     put("owner_specified.openstack.sha256", Some(json!("")));
-    put("owner_specified.openstack.object", Some(json!(format!("images/{name}"))));
+    put(
+        "owner_specified.openstack.object",
+        Some(json!(format!("images/{name}"))),
+    );
     let mut id = None;
     if let Some(text) = arguments.id.as_ref().filter(|id| !id.is_empty()) {
         match text.parse::<ImageId>() {
@@ -136,7 +159,10 @@ fn property(key: &str, value: &str) -> Result<Value> {
     }
     let number = value.trim().parse::<i64>();
     number.map(Value::from).map_err(|_| {
-        Error::Failed(format!("invalid literal for int() with base 10: {}", repr(&json!(value))))
+        Error::Failed(format!(
+            "invalid literal for int() with base 10: {}",
+            repr(&json!(value))
+        ))
     })
 }
 
@@ -155,13 +181,20 @@ fn open(source: &Source, arguments: &ImageCreate) -> Result<Upload> {
 
 fn open_file(path: &str) -> Result<File> {
     let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => Error::Failed(format!("{} is not a valid file", repr(&json!(path)))),
-        _ => Error::File { path: path.to_owned(), source },
+        io::ErrorKind::NotFound => {
+            Error::Failed(format!("{} is not a valid file", repr(&json!(path))))
+        }
+        _ => Error::File {
+            path: path.to_owned(),
+            source,
+        },
     };
     let file = File::open(path).map_err(failed)?;
     let is_dir = file.metadata().map_err(failed)?.is_dir();
     if is_dir {
-        return Err(failed(io::Error::from_raw_os_error(rustix::io::Errno::ISDIR.raw_os_error())));
+        return Err(failed(io::Error::from_raw_os_error(
+            rustix::io::Errno::ISDIR.raw_os_error(),
+        )));
     }
     Ok(file)
 }
@@ -169,7 +202,10 @@ fn open_file(path: &str) -> Result<File> {
 /// Standard input as a file, so that its size and position can be asked for.
 fn stdin_file() -> Result<File> {
     let owned = io::stdin().as_fd().try_clone_to_owned();
-    owned.map(File::from).map_err(|source| Error::File { path: "<stdin>".to_owned(), source })
+    owned.map(File::from).map_err(|source| Error::File {
+        path: "<stdin>".to_owned(),
+        source,
+    })
 }
 
 /// What is left of something that knows its end; pipes do not.
@@ -180,13 +216,22 @@ fn remaining_bytes(mut file: &File) -> Option<u64> {
     Some(end.saturating_sub(position))
 }
 
-async fn send(created: &CreatedImage, data: Upload, arguments: &ImageCreate, context: &Context) -> Result<()> {
+async fn send(
+    created: &CreatedImage,
+    data: Upload,
+    arguments: &ImageCreate,
+    context: &Context,
+) -> Result<()> {
     let images = context.client.images();
     let id = &created.image.id;
-    let supports_import = created.import_methods.iter().any(|method| method == IMPORT_METHOD);
+    let supports_import = created
+        .import_methods
+        .iter()
+        .any(|method| method == IMPORT_METHOD);
     if arguments.use_import && !supports_import {
         return Err(Error::Failed(
-            "Importing image was requested but the cloud does not support the image import method.".to_owned(),
+            "Importing image was requested but the cloud does not support the image import method."
+                .to_owned(),
         ));
     }
     let has_bar = arguments.progress && arguments.file.is_some();
@@ -204,7 +249,9 @@ async fn send(created: &CreatedImage, data: Upload, arguments: &ImageCreate, con
     }
     sent?;
     if arguments.use_import {
-        images.import(id, &json!({"method": {"name": IMPORT_METHOD}})).await?;
+        images
+            .import(id, &json!({"method": {"name": IMPORT_METHOD}}))
+            .await?;
     }
     Ok(())
 }

@@ -17,17 +17,24 @@ pub(in crate::cmd) async fn delete(arguments: ImageDelete, context: &Context) ->
             // Compat: openstackclient takes every 404 for a server without stores, a misspelt name included, and leaves
             // the images behind it alone.
             Err(Error::Sdk(error)) if error.is_not_found() => {
-                return Err(Error::Failed("Multi Backend support not enabled.".to_owned()));
+                return Err(Error::Failed(
+                    "Multi Backend support not enabled.".to_owned(),
+                ));
             }
             Err(error) => {
                 failures += 1;
-                context.console.error(format_args!("Failed to delete image with name or ID '{name}': {error}"));
+                context.console.error(format_args!(
+                    "Failed to delete image with name or ID '{name}': {error}"
+                ));
             }
         }
     }
     match failures {
         0 => Ok(()),
-        _ => Err(Error::Failed(format!("Failed to delete {failures} of {} images.", arguments.images.len()))),
+        _ => Err(Error::Failed(format!(
+            "Failed to delete {failures} of {} images.",
+            arguments.images.len()
+        ))),
     }
 }
 
@@ -39,7 +46,11 @@ async fn delete_one(name: &str, store: Option<&str>, context: &Context) -> Resul
             let store: StoreId = store
                 .parse()
                 .map_err(|error| SdkError::InvalidRequest(format!("{error}")))?;
-            context.client.stores().delete_image(&store, &image.id).await?;
+            context
+                .client
+                .stores()
+                .delete_image(&store, &image.id)
+                .await?;
         }
     }
     Ok(())

@@ -34,7 +34,12 @@ pub(in crate::cmd) async fn list(arguments: ImageList, context: &Context) -> Res
     let mut images = context.client.images().list(query).collect().await?;
     // Compat: the last of several values of a property counts.
     for (name, value) in &arguments.properties {
-        let is_overridden = arguments.properties.iter().rev().find(|(other, _)| other == name).is_some_and(|last| last.1 != *value);
+        let is_overridden = arguments
+            .properties
+            .iter()
+            .rev()
+            .find(|(other, _)| other == name)
+            .is_some_and(|last| last.1 != *value);
         if !is_overridden {
             images.retain(|image| has_property(image, name, value));
         }
@@ -42,7 +47,10 @@ pub(in crate::cmd) async fn list(arguments: ImageList, context: &Context) -> Res
     sort(&mut images, &arguments.sort)?;
     let columns: &[(&str, &str)] = if arguments.long { &LONG } else { &SHORT };
     let listing = Listing {
-        columns: columns.iter().map(|(heading, _)| (*heading).to_owned()).collect(),
+        columns: columns
+            .iter()
+            .map(|(heading, _)| (*heading).to_owned())
+            .collect(),
         rows: images.iter().map(|image| row(image, columns)).collect(),
         headings_are_list: false,
     };
@@ -57,13 +65,22 @@ async fn query(arguments: &ImageList, context: &Context) -> Result<ListQuery> {
     // Compat: zero is no limit. A limit asks for one page, a maximum for as many pages as it takes.
     query.page_size = arguments.limit.filter(|limit| *limit > 0);
     query.single_page = query.page_size.is_some();
-    query.max_items = arguments.max_items.and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0);
+    query.max_items = arguments
+        .max_items
+        .and_then(|count| usize::try_from(count).ok())
+        .filter(|count| *count > 0);
     let project = project_id(&arguments.project, context).await?;
     let filters = [
         ("visibility", arguments.visibility().map(str::to_owned)),
         ("name", given(&arguments.name).map(str::to_owned)),
         ("status", given(&arguments.status).map(str::to_owned)),
-        ("member_status", arguments.member_status.as_ref().map(|status| status.to_lowercase())),
+        (
+            "member_status",
+            arguments
+                .member_status
+                .as_ref()
+                .map(|status| status.to_lowercase()),
+        ),
         ("owner", project),
         ("os_hidden", arguments.hidden.then(|| "True".to_owned())),
     ];
@@ -84,7 +101,8 @@ fn given(text: &Option<String>) -> Option<&str> {
 
 /// Compat: only text is equal to a value of the command line, so `--property min_disk=1` finds nothing.
 fn has_property(image: &Image, name: &str, value: &str) -> bool {
-    let found = attributes::attribute(image, name).or_else(|| attributes::custom_property(image, name).cloned());
+    let found = attributes::attribute(image, name)
+        .or_else(|| attributes::custom_property(image, name).cloned());
     !value.is_empty() && found == Some(Value::String(value.to_owned()))
 }
 
@@ -108,11 +126,19 @@ fn sort(images: &mut [Image], rules: &str) -> Result<()> {
     for rule in rules.trim().split(',').rev() {
         let (key, is_descending) = match rule.split_once(':') {
             None => (rule, false),
-            Some(("", _)) => return Err(Error::Failed("'<empty string>'' is not a valid sort key".to_owned())),
+            Some(("", _)) => {
+                return Err(Error::Failed(
+                    "'<empty string>'' is not a valid sort key".to_owned(),
+                ));
+            }
             Some((key, "asc")) => (key, false),
             Some((key, "desc")) => (key, true),
             Some((key, direction)) => {
-                let direction = if direction.is_empty() { "<empty string>" } else { direction };
+                let direction = if direction.is_empty() {
+                    "<empty string>"
+                } else {
+                    direction
+                };
                 return Err(Error::Failed(format!(
                     "'{direction}' is not a valid sort direction for sort key {key}, use 'asc' or 'desc' instead"
                 )));
@@ -137,7 +163,10 @@ fn sort_by_texts(images: &mut [Image], texts: &[String], is_descending: bool) {
     } else {
         order.sort_by(|&a, &b| texts[a].cmp(&texts[b]));
     }
-    let sorted: Vec<Image> = order.into_iter().map(|index| images[index].clone()).collect();
+    let sorted: Vec<Image> = order
+        .into_iter()
+        .map(|index| images[index].clone())
+        .collect();
     images.clone_from_slice(&sorted);
 }
 
@@ -149,14 +178,23 @@ mod tests {
 
     fn image(number: usize, name: Value, size: Value) -> Image {
         let id = format!("71c675ab-d94f-49cd-a114-{number:012}");
-        serde_json::from_value(json!({"id": id, "name": name, "size": size, "os_type": "linux", "x": "y"})).unwrap()
+        serde_json::from_value(
+            json!({"id": id, "name": name, "size": size, "os_type": "linux", "x": "y"}),
+        )
+        .unwrap()
     }
 
     fn sorted(rules: &str) -> Result<String> {
-        let mut images =
-            [image(0, json!("b"), json!(9)), image(1, json!(null), json!(10)), image(2, json!("a"), json!(9))];
+        let mut images = [
+            image(0, json!("b"), json!(9)),
+            image(1, json!(null), json!(10)),
+            image(2, json!("a"), json!(9)),
+        ];
         sort(&mut images, rules)?;
-        Ok(images.iter().map(|image| &image.id.as_str()[35..]).collect())
+        Ok(images
+            .iter()
+            .map(|image| &image.id.as_str()[35..])
+            .collect())
     }
 
     #[test]
@@ -171,7 +209,10 @@ mod tests {
     fn bad_rules_are_named() {
         let text = |rules| sorted(rules).unwrap_err().to_string();
         assert_eq!(text("colour"), "Resource doesn't have field colour");
-        assert_eq!(text("name:up"), "'up' is not a valid sort direction for sort key name, use 'asc' or 'desc' instead");
+        assert_eq!(
+            text("name:up"),
+            "'up' is not a valid sort direction for sort key name, use 'asc' or 'desc' instead"
+        );
         assert_eq!(text(":asc"), "'<empty string>'' is not a valid sort key");
     }
 

@@ -26,10 +26,17 @@ use crate::{
 
 /// The id of the project that was named, if one was.
 async fn project_id(arguments: &ProjectArgs, context: &Context) -> Result<Option<String>> {
-    let Some(project) = arguments.project.as_deref().filter(|project| !project.is_empty()) else {
+    let Some(project) = arguments
+        .project
+        .as_deref()
+        .filter(|project| !project.is_empty())
+    else {
         return Ok(None);
     };
-    let id = context.client.find_project_id(project, arguments.project_domain.as_deref()).await?;
+    let id = context
+        .client
+        .find_project_id(project, arguments.project_domain.as_deref())
+        .await?;
     Ok(Some(id))
 }
 

@@ -30,7 +30,11 @@ pub(in crate::cmd) async fn set(arguments: ImageSet, context: &Context) -> Resul
             Some(project) => project.clone(),
             None => own_project(context).await?,
         };
-        context.client.members().set_status(&image.id, &project, status).await?;
+        context
+            .client
+            .members()
+            .set_status(&image.id, &project, status)
+            .await?;
     }
     // With an answer, the project says whose answer it is and not whose image.
     let owner = project.filter(|_| membership.is_none());
@@ -52,7 +56,9 @@ fn answer(membership: &Membership) -> Option<MemberStatus> {
 
 async fn own_project(context: &Context) -> Result<String> {
     context.client.project_id().await?.ok_or_else(|| {
-        Error::Failed("--project is needed, because the credentials do not belong to a project".to_owned())
+        Error::Failed(
+            "--project is needed, because the credentials do not belong to a project".to_owned(),
+        )
     })
 }
 
