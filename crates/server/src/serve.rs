@@ -181,6 +181,8 @@ where
     builder
         .timer(TokioTimer::new())
         .header_read_timeout(app.http.head_timeout)
+        // Some clients close their sending side after the request and still want the answer.
+        .half_close(true)
         .max_buf_size(WRITE_BUFFER);
     let connection = graceful.watch(builder.serve_connection(
         TokioIo::new(StallGuard::new(stream, app.http.stall_timeout)),
@@ -213,16 +215,41 @@ async fn answer(app: App, routes: Router, peer: Peer, request: Request) -> Respo
     response
 }
 
-/// Compat: the order of the peer's pipeline. Health and versions are answered before anybody asks who calls.
-async fn respond(app: &App, routes: Router, peer: Peer, mut request: Request) -> Response {
+/// Compat: the order of the peer's pipeline. Health is outside of everything, pages of other origins read all the rest.
+async fn respond(app: &App, routes: Router, peer: Peer, request: Request) -> Response {
     let path = request.uri().path();
-    if request.method() == Method::OPTIONS {
-        // Compat: the peer's CORS filter answers every OPTIONS request before anybody looks at the path.
-        return StatusCode::OK.into_response();
-    }
     if path == "/healthcheck" || path.starts_with("/healthcheck/") {
         return healthcheck(&app.http, request.method(), request.headers());
     }
+    if request.method() == Method::OPTIONS {
+        return preflight(app, &request);
+    }
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let mut response = respond_to_caller(app, routes, peer, request).await;
+    let cors = &app.http.cors;
+    cors.disclose(origin.as_ref(), response.headers_mut());
+    response
+}
+
+/// Compat: the peer's CORS filter answers every OPTIONS request, whoever calls and whatever the path, unless what is behind
+/// it did so already with success: the list of versions does.
+fn preflight(app: &App, request: &Request) -> Response {
+    let mut response = match negotiate(app, request.uri(), request.headers()) {
+        Negotiated::Choices(StatusCode::OK) => versions(app, request.headers(), StatusCode::OK),
+        _ => StatusCode::OK.into_response(),
+    };
+    let cors = &app.http.cors;
+    cors.allow(request.headers(), response.headers_mut());
+    response
+}
+
+/// Compat: versions are answered before anybody asks who calls.
+async fn respond_to_caller(
+    app: &App,
+    routes: Router,
+    peer: Peer,
+    mut request: Request,
+) -> Response {
     let path = match negotiate(app, request.uri(), request.headers()) {
         Negotiated::Path(path) => Some(path),
         Negotiated::Redirect => None,

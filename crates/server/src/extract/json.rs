@@ -1,9 +1,10 @@
 //! JSON bodies, and requests that must not have a body.
 
 use axum::{
-    body::{Body, to_bytes},
+    body::Body,
     http::{HeaderMap, Method, StatusCode, header},
 };
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::Value;
 
 use crate::error::ApiError;
@@ -57,8 +58,13 @@ pub(crate) async fn json_body(
     if content_length(headers).is_some_and(|length| length > BODY_BYTES as u64) {
         return Err(too_large());
     }
-    let bytes = to_bytes(body, BODY_BYTES).await.map_err(|_| too_large())?;
-    match serde_json::from_slice(&bytes) {
+    let bytes = Limited::new(body, BODY_BYTES).collect().await.map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            return too_large();
+        }
+        ApiError::bad_request("The request ended before its body was complete.")
+    })?;
+    match serde_json::from_slice(&bytes.to_bytes()) {
         Ok(value @ (Value::Object(_) | Value::Array(_))) => Ok(value),
         Ok(_) => Err(ApiError::bad_request(
             "Unexpected body type. Expected list/dict.",
