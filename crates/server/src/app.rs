@@ -9,7 +9,7 @@ use axum::{
 use vidimus_auth::{Context, TrustedSources};
 use vidimus_service::ImageService;
 
-use crate::{error::ApiError, extract};
+use crate::{cors::Cors, error::ApiError, extract};
 
 /// The service and the settings of its HTTP side. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -29,6 +29,8 @@ pub struct HttpConfig {
     pub public_endpoint: Option<String>,
     /// Whether `X-Forwarded-*` headers are believed (`enable_proxy_headers_parsing`).
     pub believe_forwarded: bool,
+    /// What web pages of other origins may do.
+    pub cors: Cors,
     /// Whether the legacy routes of the `cachemanage` filter are there.
     pub legacy_cache_routes: bool,
     /// The longest request id taken from a client; 0 for any (`max_request_id_length`).

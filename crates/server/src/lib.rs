@@ -7,6 +7,7 @@ mod body;
 pub mod boot;
 mod commands;
 pub mod config;
+pub mod cors;
 mod error;
 mod extract;
 mod handlers;

@@ -6,7 +6,7 @@ use vidimus_auth::{Action, Context};
 use vidimus_db::{self as db, Addition, ImageRecord, MemberRecord};
 use vidimus_types::{ImageId, MemberStatus, Visibility};
 
-use crate::{Error, ImageService, Result, target::image_target};
+use crate::{Error, ImageService, Result, images::refuse_four_bytes, target::image_target};
 
 /// Characters the column of the database has room for.
 const MEMBER_LENGTH: usize = 255;
@@ -25,6 +25,7 @@ impl ImageService {
             id: *id,
         })?;
         self.enforce_member(ctx, Action::AddMember, &record)?;
+        refuse_four_bytes([("member", member)].into_iter())?;
         // Compat, stricter: on SQLite Glance takes longer ones, which its other databases refuse with an error of theirs.
         if member.chars().count() > MEMBER_LENGTH {
             return Err(Error::Invalid(format!(

@@ -58,7 +58,8 @@ impl ConfigArgs {
         self.config_files.is_empty() && self.config_dirs.is_empty()
     }
 
-    /// Reads the configuration. Relative policy files are looked for beside the first configuration file.
+    /// Reads the configuration. Relative policy files and `schema-image.json` are looked for beside the first
+    /// configuration file.
     fn load(&self) -> Result<Loaded, BootError> {
         let environment = std::env::vars_os()
             .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
@@ -77,6 +78,11 @@ impl ConfigArgs {
         policy.file = beside.join(&policy.file);
         for dir in &mut policy.dirs {
             *dir = beside.join(&*dir);
+        }
+        let schema_file = beside.join("schema-image.json");
+        // Without a configuration nobody expects the file, and its absence is not worth a warning.
+        if !self.is_embedded() || schema_file.exists() {
+            loaded.settings.images.schema_file = Some(schema_file);
         }
         Ok(loaded)
     }

@@ -112,6 +112,8 @@ pub struct Images {
     pub member_quota: i64,
     /// See `property_quota`.
     pub location_quota: i64,
+    /// Where custom properties are described, if anybody looks for such a file; see `boot::custom_schema`.
+    pub schema_file: Option<PathBuf>,
     /// Values of `container_format`.
     pub container_formats: Vec<String>,
     /// Values of `disk_format`.
@@ -288,6 +290,8 @@ fn images(resolver: &Resolver<'_>) -> Result<Images, ConfigError> {
         tag_quota: resolver.get(&images::IMAGE_TAG_QUOTA)?,
         member_quota: resolver.get(&images::IMAGE_MEMBER_QUOTA)?,
         location_quota: resolver.get(&images::IMAGE_LOCATION_QUOTA)?,
+        // Found by its place beside the configuration file, not by an option.
+        schema_file: None,
         container_formats: resolver.get(&images::CONTAINER_FORMATS)?,
         disk_formats: resolver.get(&images::DISK_FORMATS)?,
         require_format_match: resolver.get(&images::REQUIRE_IMAGE_FORMAT_MATCH)?,
