@@ -10,7 +10,7 @@ use axum::{
 use crate::{
     app::App,
     error::ApiError,
-    handlers::{actions, cache, image_data, images, info, legacy_cache, members, schemas, tags},
+    handlers::{actions, cache, image_data, images, info, legacy_cache, members, metadefs, schemas, tags},
 };
 
 pub(crate) fn router(app: App) -> Router {
@@ -125,6 +125,7 @@ pub(crate) fn router(app: App) -> Router {
                 or_404(put(legacy_cache::queue_image).delete(legacy_cache::delete_queued_image)),
             );
     }
+    let router = metadefs::metadefs(router, only);
     router.fallback(not_found).with_state(app)
 }
 

@@ -44,7 +44,10 @@ pub use list::ImagePage;
 pub use recover::Recovery;
 pub use stores::StoreInfo;
 pub use upload::UploadRequest;
-pub use vidimus_db::{ImageRecord, LocationRecord, MemberRecord};
+pub use vidimus_db::{
+    AssociationRecord, ImageRecord, LocationRecord, MemberRecord, MetadefTagRecord, NamespaceRecord,
+    PropertyRecord, ResourceTypeRecord,
+};
 pub use vidimus_store::ByteStream;
 pub use workers::Workers;
 

@@ -2,5 +2,6 @@
 
 pub(crate) mod image_id;
 pub(crate) mod json;
+pub(crate) mod metadef_path;
 pub(crate) mod query;
 pub(crate) mod range;

@@ -8,6 +8,7 @@ pub(crate) mod images;
 pub(crate) mod info;
 pub(crate) mod legacy_cache;
 pub(crate) mod members;
+pub(crate) mod metadefs;
 pub(crate) mod schemas;
 pub(crate) mod tags;
 pub(crate) mod versions;

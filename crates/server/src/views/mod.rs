@@ -1,5 +1,7 @@
 //! Records as the API shows them, key by key in the order Glance emits them.
 
+pub(crate) mod metadefs;
+
 use serde_json::{Map, Value, json};
 use vidimus_auth::Context;
 use vidimus_service::{ImageRecord, ImageService, MemberRecord};
