@@ -27,7 +27,7 @@ pub enum Error {
     ShuttingDown,
 }
 
-/// The result of whatever can fail with [`Error`].
+/// The result of whatever can fail with [`enum@Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a fill ended without a cached image.

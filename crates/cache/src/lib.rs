@@ -122,6 +122,14 @@ impl ImageCache {
         self.inner.lookup(id, expected, lookup::Count::Hit).await
     }
 
+    /// As [`Self::lookup`], for a download that would not fetch the whole image: the answer is never a miss.
+    ///
+    /// Does not wait, makes no room, verifies nothing. For a small range of an image that is not cached, taking the right
+    /// to fill it would evict others for nothing.
+    pub async fn lookup_present(&self, id: &ImageId, expected: &Expected) -> Lookup {
+        self.inner.lookup_present(id, expected).await
+    }
+
     /// As [`Self::lookup`], without counting: nobody downloads.
     pub async fn lookup_for_prefetch(&self, id: &ImageId, expected: &Expected) -> Lookup {
         let count = lookup::Count::Nothing;

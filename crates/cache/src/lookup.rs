@@ -57,6 +57,8 @@ pub enum BypassReason {
     Unverifiable,
     /// The image changes hands faster than it could be looked at, or two callers disagree on its size.
     Busy,
+    /// Only what is there was asked for, and it is not, or not verified yet.
+    NotCached,
     /// The disk failed; the log says how.
     Unavailable,
     /// The cache is shutting down.
@@ -72,6 +74,7 @@ impl BypassReason {
             Self::DiskFull => "disk-full",
             Self::Unverifiable => "unverifiable",
             Self::Busy => "busy",
+            Self::NotCached => "not-cached",
             Self::Unavailable => "unavailable",
             Self::ShuttingDown => "shutting-down",
         }
@@ -92,10 +95,16 @@ impl Inner {
         expected: &Expected,
         count: Count,
     ) -> Lookup {
-        let answer = match self.look(id, expected).await {
-            Ok(answer) => answer,
-            Err(reason) => Lookup::Bypass(reason),
-        };
+        let answer = self.look(id, expected).await;
+        self.count(id, answer.unwrap_or_else(Lookup::Bypass), count)
+    }
+
+    pub(crate) async fn lookup_present(&self, id: &ImageId, expected: &Expected) -> Lookup {
+        let answer = self.look_around(id, expected).await;
+        self.count(id, answer.unwrap_or_else(Lookup::Bypass), Count::Hit)
+    }
+
+    fn count(&self, id: &ImageId, answer: Lookup, count: Count) -> Lookup {
         match &answer {
             Lookup::Hit(_) if count == Count::Hit => {
                 self.index.count_hit(id);
@@ -112,6 +121,17 @@ impl Inner {
         answer
     }
 
+    async fn look_around(&self, id: &ImageId, expected: &Expected) -> Result<Lookup, BypassReason> {
+        let checks = Checks::new(expected).ok_or(BypassReason::Unverifiable)?;
+        if let Some(hit) = self.find_hit(id, &checks).await? {
+            return Ok(hit);
+        }
+        match self.flights.filling(id) {
+            Some(reader) if reader.size_bytes() == checks.size_bytes => Ok(Lookup::Filling(reader)),
+            Some(_) | None => Err(BypassReason::NotCached),
+        }
+    }
+
     async fn look(
         self: &Arc<Self>,
         id: &ImageId,
@@ -119,25 +139,8 @@ impl Inner {
     ) -> Result<Lookup, BypassReason> {
         let checks = Checks::new(expected).ok_or(BypassReason::Unverifiable)?;
         for _ in 0..ATTEMPTS {
-            match self.index.find(id, &checks) {
-                Found::Open(file, stamp) => match file.metadata() {
-                    // A look at the open file, in memory: somebody may have cut it.
-                    Ok(metadata) if Stamp::of(&metadata) == stamp => {
-                        return Ok(hit(file, &checks));
-                    }
-                    Ok(_) | Err(_) => self.index.distrust(id, stamp),
-                },
-                Found::Closed(stamp) => match self.open(id, stamp).await {
-                    Ok(Some(file)) => {
-                        return Ok(hit(self.index.share(id, stamp, file), &checks));
-                    }
-                    Ok(None) => self.index.distrust(id, stamp),
-                    Err(error) => {
-                        tracing::warn!(image.id = %id, %error, "a cached image cannot be opened");
-                        return Err(BypassReason::Unavailable);
-                    }
-                },
-                Found::WrongSize | Found::Unproven | Found::Absent => {}
+            if let Some(hit) = self.find_hit(id, &checks).await? {
+                return Ok(hit);
             }
             let grant = match self.flights.acquire(id) {
                 Acquired::Granted(grant) => grant,
@@ -180,6 +183,36 @@ impl Inner {
             }
         }
         Err(BypassReason::Busy)
+    }
+
+    /// A hit, if there is one without further ado.
+    async fn find_hit(
+        &self,
+        id: &ImageId,
+        checks: &Checks,
+    ) -> Result<Option<Lookup>, BypassReason> {
+        match self.index.find(id, checks) {
+            Found::Open(file, stamp) => match file.metadata() {
+                // A look at the open file, in memory: somebody may have cut it.
+                Ok(metadata) if Stamp::of(&metadata) == stamp => Ok(Some(hit(file, checks))),
+                Ok(_) | Err(_) => {
+                    self.index.distrust(id, stamp);
+                    Ok(None)
+                }
+            },
+            Found::Closed(stamp) => match self.open(id, stamp).await {
+                Ok(Some(file)) => Ok(Some(hit(self.index.share(id, stamp, file), checks))),
+                Ok(None) => {
+                    self.index.distrust(id, stamp);
+                    Ok(None)
+                }
+                Err(error) => {
+                    tracing::warn!(image.id = %id, %error, "a cached image cannot be opened");
+                    Err(BypassReason::Unavailable)
+                }
+            },
+            Found::WrongSize | Found::Unproven | Found::Absent => Ok(None),
+        }
     }
 
     /// Opens the file of a cached image; `None` when it is another than the one that was verified.

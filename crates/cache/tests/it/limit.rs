@@ -45,6 +45,30 @@ async fn what_cannot_fit_goes_past_the_cache() {
 }
 
 #[tokio::test]
+async fn a_look_at_what_is_there_evicts_nothing_and_waits_for_nobody() {
+    let folder = Folder::new(10_000);
+    let cache = folder.open().await;
+    let (cached, other) = (Image::new(8_000), Image::new(8_000));
+    fill(&cache, &cached).await;
+    let answer = async |image: &Image| cache.lookup_present(&image.id, &image.expected).await;
+    assert!(matches!(
+        answer(&other).await,
+        Lookup::Bypass(BypassReason::NotCached)
+    ));
+    assert!(matches!(answer(&cached).await, Lookup::Hit(_)));
+    assert_eq!((cache.reserved_bytes(), cache.counters().hits), (0, 1));
+    let permit = miss(&cache, &other).await;
+    assert!(!cache.contains(&cached.id), "a download does evict");
+    assert!(matches!(
+        answer(&other).await,
+        Lookup::Bypass(BypassReason::NotCached)
+    ));
+    let (_sender, source) = fed();
+    let _reader = permit.fill(source);
+    assert!(matches!(answer(&other).await, Lookup::Filling(_)));
+}
+
+#[tokio::test]
 async fn one_big_image_costs_no_more_small_ones_than_needed() {
     let folder = Folder::new(10_000);
     let cache = folder.open().await;

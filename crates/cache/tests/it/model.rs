@@ -385,7 +385,16 @@ fn followers_that_leave_take_no_wake_up_with_them() {
             for written in 1..=SIZE {
                 fill.advance(written);
             }
+            let reader = {
+                let fill = Arc::clone(&fill);
+                thread::spawn(move || block_on(fill.wait(|now| now.is_verified)).outcome)
+            };
             fill.verified();
+            assert_eq!(
+                reader.join().unwrap(),
+                None,
+                "readers need not wait for the end"
+            );
             fill.finish(Ok(()));
             fill.finish(Err("too late"));
             for stayer in stayers {
