@@ -74,7 +74,7 @@ fn the_embedded_settings_stay_below_the_data_folder() {
         format!("sqlite:///{}", data.join("vidimus.sqlite").display())
     );
     assert_eq!(settings.cache.dir, Some(data.join("cache")));
-    assert_eq!(settings.cache.driver, CacheDriver::Sqlite);
+    assert_eq!(settings.cache.driver, CacheDriver::CentralizedDb);
     assert_eq!(settings.staging_dir, data.join("staging"));
     let StoreType::File(file) = &settings.stores.definitions[0].kind;
     assert_eq!(file.datadirs, [(data.join("images"), 0)]);
