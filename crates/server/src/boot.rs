@@ -9,7 +9,7 @@ use vidimus_cache::{CacheConfig, ImageCache};
 use vidimus_db::{Db, DbConfig};
 use vidimus_digest::Algorithm;
 use vidimus_inspect::Rules;
-use vidimus_service::{CacheRecord, ImageService, ImportConfig, ServiceConfig};
+use vidimus_service::{CacheRecord, ImageService, ImportConfig, ServiceConfig, UriFilter};
 use vidimus_store::{FilesystemConfig, FilesystemStore, Store, StoreSet};
 use vidimus_types::schema::SchemaOptions;
 
@@ -176,6 +176,19 @@ pub fn stores(settings: &Settings) -> Result<StoreSet, BootError> {
         .map_err(|error| BootError::new("the stores do not fit together", error))
 }
 
+/// The ways to import that clients are offered, without those that are not built in.
+fn import_methods(settings: &Settings) -> Vec<String> {
+    let mut methods = settings.api.enabled_import_methods.clone();
+    methods.retain(|method| {
+        let is_there = method != "glance-download";
+        if !is_there {
+            tracing::warn!("`glance-download` in `enabled_import_methods` is not built in and is not offered");
+        }
+        is_there
+    });
+    methods
+}
+
 /// Where data waits for its import: a folder that works like a store and is none.
 fn staging(settings: &Settings) -> Result<Arc<dyn Store>, BootError> {
     let failed = |cause: Box<dyn std::error::Error + Send + Sync>| {
@@ -239,12 +252,21 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
             require_match: images.require_format_match,
             gpt_nonfatal: images.gpt_safety_checks_nonfatal.clone(),
         },
-        import_methods: settings.api.enabled_import_methods.clone(),
+        import_methods: import_methods(settings),
         show_locations: settings.api.show_multiple_locations,
         show_direct_url: settings.api.show_image_direct_url,
         import: ImportConfig {
+            workers: settings.imports.workers,
+            task_time_to_live: settings.imports.task_time_to_live,
             stage_host: settings.server.self_reference_url.clone(),
-            ..ImportConfig::default()
+            filter: UriFilter {
+                allowed_schemes: settings.imports.allowed_schemes.clone(),
+                disallowed_schemes: settings.imports.disallowed_schemes.clone(),
+                allowed_hosts: settings.imports.allowed_hosts.clone(),
+                disallowed_hosts: settings.imports.disallowed_hosts.clone(),
+                allowed_ports: settings.imports.allowed_ports.clone(),
+                disallowed_ports: settings.imports.disallowed_ports.clone(),
+            },
         },
         cache_downloads: settings.api.flavor.has_caching,
         cache_record: match settings.cache.driver {

@@ -33,6 +33,8 @@ pub(crate) struct ErrorBody {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Template {
     Plain,
+    /// The words alone.
+    Bare,
     Method,
     MediaType,
     UnknownMethod,
@@ -81,6 +83,13 @@ impl ApiError {
     pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
         let mut error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "");
         error.body.template = Template::Method;
+        error.with_header(header::ALLOW, HeaderValue::from_static(allow))
+    }
+
+    /// 405 for something that is never done, in these words and no others.
+    pub(crate) fn never_allowed(allow: &'static str, words: &'static str) -> Self {
+        let mut error = Self::new(StatusCode::METHOD_NOT_ALLOWED, words);
+        error.body.template = Template::Bare;
         error.with_header(header::ALLOW, HeaderValue::from_static(allow))
     }
 
@@ -215,6 +224,7 @@ impl ErrorBody {
     fn fill(&self, asked: &Asked, escape: fn(&str) -> String) -> String {
         let (said, detail) = (escape(&self.explanation), escape(&self.detail));
         match self.template {
+            Template::Bare => said,
             Template::Plain => format!("{said}<br /><br />\n{detail}\n\n"),
             Template::Method => {
                 format!(

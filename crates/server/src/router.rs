@@ -10,7 +10,7 @@ use axum::{
 use crate::{
     app::App,
     error::ApiError,
-    handlers::{actions, cache, image_data, images, info, legacy_cache, members, metadefs, schemas, tags},
+    handlers::{actions, cache, image_data, images, imports, info, legacy_cache, members, metadefs, schemas, tags, tasks},
 };
 
 pub(crate) fn router(app: App) -> Router {
@@ -42,6 +42,31 @@ pub(crate) fn router(app: App) -> Router {
             "/v2/images/{id}/stage",
             only("PUT", put(image_data::stage_image)),
         )
+        .route(
+            "/v2/images/{id}/import",
+            only("POST", post(imports::import_image)),
+        )
+        .route(
+            "/v2/images/{id}/tasks",
+            only("GET", get(tasks::list_image_tasks)),
+        )
+        .route(
+            "/v2/stores/{store}/{image}",
+            only("DELETE", delete(imports::delete_copy)),
+        )
+        .route(
+            "/v2/tasks",
+            only("GET, POST", get(tasks::list_tasks).post(tasks::create_task)),
+        )
+        .route(
+            "/v2/tasks/{id}",
+            only(
+                "GET, DELETE",
+                get(tasks::show_task).delete(tasks::delete_task),
+            ),
+        )
+        .route("/v2/schemas/task", only("GET", get(schemas::task)))
+        .route("/v2/schemas/tasks", only("GET", get(schemas::tasks)))
         .route(
             "/v2/images/{id}/actions/deactivate",
             only("POST", post(actions::deactivate_image)),

@@ -86,18 +86,18 @@ pub enum Error {
     /// The policy says no.
     #[error(transparent)]
     Denied(#[from] Denied),
-    /// The caller may not touch the cache.
-    #[error("Access was denied to this resource.")]
-    CacheDenied,
     /// Creating for somebody else.
-    #[error("You are not permitted to create images owned by '{0}'.")]
-    ForeignOwner(String),
+    #[error("You are not permitted to create images owned by '{}'", .0.as_deref().unwrap_or("None"))]
+    ForeignOwner(Option<String>),
     /// Giving an image away.
     #[error("Owner can't be updated by non admin.")]
     OwnerFixed,
     /// The marker of a list is an image the caller may not see.
-    #[error("You are not authorized to complete this action.")]
-    MarkerHidden,
+    #[error("Forbidding request, image {0} not visible")]
+    MarkerHidden(ImageId),
+    /// The policy allows it, and yet only the owner and admins change an image.
+    #[error("You do not own this image")]
+    NotOwner,
     /// The server owns the attribute.
     #[error("Attribute '{0}' is read-only.")]
     ReadOnly(String),
@@ -133,10 +133,10 @@ pub enum Error {
     /// Locations are not shown, so they cannot be changed.
     #[error("It's not allowed to {0} locations if locations are invisible.")]
     LocationsInvisible(&'static str),
-    /// Upload refused by policy.
+    /// As [`Self::NotOwner`], in the words of the upload route.
     #[error("Not allowed to upload image data for image {0}")]
     UploadDenied(ImageId),
-    /// Tagging refused by policy.
+    /// As [`Self::NotOwner`], in the words of the tag routes.
     #[error("Not allowed to {verb} tags for image {id}.")]
     TagsDenied {
         /// `update` or `delete`.
@@ -169,6 +169,25 @@ pub enum Error {
     /// The image, or the site, is in no state for this import, or for taking this copy away.
     #[error("{0}")]
     ImportRefused(String),
+    /// What is staged is not on this node.
+    #[error("The staged data of image {0} is not on this node.")]
+    StagedElsewhere(ImageId),
+    /// As [`Self::ImageNotFound`], in the words of the store route.
+    #[error("Failed to find image {0}")]
+    NoImageForCopy(String),
+    /// The image has no data in that store.
+    #[error("Image {image} is not stored in store {store}.")]
+    NoCopy {
+        /// The image.
+        image: ImageId,
+        /// The store.
+        store: String,
+    },
+    /// Without this copy the image would have no data.
+    #[error(
+        "Cannot delete image data from the only store containing it. Consider deleting the image instead."
+    )]
+    LastCopy,
     /// PATCH replaces or removes what is not there.
     #[error("Property {0} does not exist.")]
     PropertyMissing(String),
@@ -319,11 +338,14 @@ impl Error {
             | Self::CacheOff
             | Self::StagingOff
             | Self::TaskNotFound(_)
+            | Self::NoImageForCopy(_)
+            | Self::NoCopy { .. }
             | Self::SingleStore => Kind::NotFound,
             Self::Denied(_)
-            | Self::CacheDenied
+            | Self::LastCopy
             | Self::ForeignOwner(_)
-            | Self::MarkerHidden
+            | Self::MarkerHidden(_)
+            | Self::NotOwner
             | Self::OwnerFixed
             | Self::ReadOnly(_)
             | Self::Reserved(_)
@@ -365,7 +387,9 @@ impl Error {
             | Self::StoreFull => Kind::TooLarge,
             Self::RangeNotSatisfiable(_) => Kind::Range,
             Self::UnsupportedContent(_) => Kind::UnsupportedMedia,
-            Self::StoreDenied | Self::StoreUnavailable(_) => Kind::Unavailable,
+            Self::StoreDenied | Self::StoreUnavailable(_) | Self::StagedElsewhere(_) => {
+                Kind::Unavailable
+            }
             Self::ClientGone => Kind::ClientGone,
             Self::Metadef(error) => error.kind(),
             Self::Internal(_) => Kind::Internal,

@@ -13,6 +13,7 @@ mod download;
 mod error;
 mod fetch;
 mod images;
+mod import;
 mod list;
 pub mod metadefs;
 mod members;
@@ -23,6 +24,7 @@ mod stage;
 mod stores;
 mod tags;
 mod target;
+mod tasks;
 mod upload;
 mod workers;
 
@@ -40,14 +42,17 @@ pub use config::{CacheRecord, ImportConfig, ServiceConfig};
 pub use download::{Download, ImageBody, RangeRequest};
 pub use error::{Error, Kind, Result};
 pub use fetch::UriFilter;
+pub use import::ImportRequest;
 pub use list::ImagePage;
 pub use recover::Recovery;
 pub use stores::StoreInfo;
+pub use tasks::TaskPage;
 pub use upload::UploadRequest;
 pub use vidimus_db::{
     AssociationRecord, ImageRecord, LocationRecord, MemberRecord, MetadefTagRecord, NamespaceRecord,
     PropertyRecord, ResourceTypeRecord,
 };
+pub use vidimus_db::TaskRecord;
 pub use vidimus_store::ByteStream;
 pub use workers::Workers;
 

@@ -11,6 +11,8 @@ pub struct Recovery {
     pub uploads: usize,
     /// Files of unfinished uploads that were removed from the stores.
     pub leftovers: u64,
+    /// Imports and stagings that had not finished; their images are where they can be imported again.
+    pub imports: usize,
     /// Locations of deleted images whose data was still there.
     pub removals: usize,
 }
@@ -47,6 +49,10 @@ impl ImageService {
                 }
             }
         }
+        if self.config().sole_user_of_database {
+            recovery.imports = self.recover_imports(true).await? + self.recover_staging().await?;
+        }
+        recovery.leftovers += self.clear_staging().await?;
         recovery.removals = self.scrub().await?;
         Ok(recovery)
     }

@@ -5,12 +5,14 @@ pub(crate) mod cache;
 pub(crate) mod health;
 pub(crate) mod image_data;
 pub(crate) mod images;
+pub(crate) mod imports;
 pub(crate) mod info;
 pub(crate) mod legacy_cache;
 pub(crate) mod members;
 pub(crate) mod metadefs;
 pub(crate) mod schemas;
 pub(crate) mod tags;
+pub(crate) mod tasks;
 pub(crate) mod versions;
 
 use axum::{

@@ -2,6 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use vidimus_types::schema::{image_schema, images_schema, member_schema, members_schema};
+use vidimus_types::schema::task::{task_schema, tasks_schema};
 
 use super::{Answer, json};
 use crate::app::{App, Call};
@@ -30,4 +31,14 @@ pub(crate) async fn member(call: Call) -> Answer {
 pub(crate) async fn members(call: Call) -> Answer {
     call.reject_body()?;
     Ok(json(StatusCode::OK, &members_schema()))
+}
+
+pub(crate) async fn task(call: Call) -> Answer {
+    call.reject_body()?;
+    Ok(json(StatusCode::OK, &task_schema()))
+}
+
+pub(crate) async fn tasks(call: Call) -> Answer {
+    call.reject_body()?;
+    Ok(json(StatusCode::OK, &tasks_schema()))
 }

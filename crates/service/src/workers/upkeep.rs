@@ -31,6 +31,12 @@ pub(super) async fn run(service: ImageService) {
             }
             service.write_cache_records(cache).await;
         }
+        if let Err(error) = service.recover_imports(false).await {
+            warn("end abandoned imports", &error);
+        }
+        if let Err(error) = service.parts.db.tasks().expire().await {
+            warn("forget old tasks", &error);
+        }
         if let Err(error) = service.scrub().await {
             warn("scrub", &error);
         }

@@ -8,6 +8,7 @@ mod document;
 mod member;
 pub mod metadefs;
 mod pyrepr;
+pub mod task;
 mod validate;
 
 use serde_json::{Map, Value};

@@ -167,23 +167,10 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
         names: &["extra_properties"],
     },
     Accepted {
-        group: "import_filtering_opts",
-        reason: "web-download imports are not built in",
-        names: &[
-            "allowed_schemes",
-            "disallowed_schemes",
-            "allowed_hosts",
-            "disallowed_hosts",
-            "allowed_ports",
-            "disallowed_ports",
-        ],
-    },
-    Accepted {
         group: "task",
         reason: "tasks of the legacy API are not run",
         names: &[
             "task_executor",
-            "task_time_to_live",
             "work_dir",
             "eventlet_executor_pool_size",
         ],
@@ -196,7 +183,7 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
     Accepted {
         group: "wsgi",
         reason: "there is no Python server",
-        names: &["task_pool_threads", "python_interpreter"],
+        names: &["python_interpreter"],
     },
     Accepted {
         group: "profiler",

@@ -6,6 +6,7 @@
 pub(in crate::config) mod accepted;
 pub(in crate::config) mod cache;
 pub(in crate::config) mod images;
+pub(in crate::config) mod imports;
 pub(in crate::config) mod libraries;
 pub(in crate::config) mod logging;
 pub(in crate::config) mod service;
@@ -20,6 +21,7 @@ pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
         vidimus::ROWS,
         service::ROWS,
         images::ROWS,
+        imports::ROWS,
         cache::ROWS,
         logging::ROWS,
         stores::ROWS,

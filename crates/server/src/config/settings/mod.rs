@@ -1,6 +1,7 @@
 //! The configuration as the program uses it: plain values by subject, every one checked.
 
 mod api;
+mod imports;
 mod stores;
 
 use std::{
@@ -10,6 +11,7 @@ use std::{
 };
 
 pub use api::{AuthMode, Cors, Flavor, Policy};
+pub use imports::Imports;
 pub use stores::{FileStore, StoreDefinition, StoreType, Stores};
 
 use super::{
@@ -34,6 +36,8 @@ pub struct Settings {
     pub cache: Cache,
     /// Where image data is kept.
     pub stores: Stores,
+    /// How data is imported, and from where.
+    pub imports: Imports,
     /// Folder for data on its way through an import.
     pub staging_dir: PathBuf,
     /// The metadata database.
@@ -200,6 +204,7 @@ impl Settings {
             },
             images: images(resolver)?,
             cache: cache(resolver)?,
+            imports: imports::imports(resolver)?,
             staging_dir: stores::staging_dir(resolver, stores.is_multi)?,
             stores,
             database: database(resolver)?,

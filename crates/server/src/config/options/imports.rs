@@ -1,0 +1,42 @@
+//! `[import_filtering_opts]`, `[task]`, `[wsgi]`: how data is imported, and from where.
+
+use crate::config::{
+    kind::{Item, Kind},
+    option::{Opt, options},
+};
+
+/// `[a,b]`.
+const BRACKETED: Kind = Kind::List {
+    item: Item::Str,
+    has_brackets: true,
+};
+
+options! {
+    TASK_POOL_THREADS: u64 = Opt::new("wsgi", "task_pool_threads", Kind::at_least(1))
+        .default("16")
+        .help("Imports at the same time; further ones wait for their turn.");
+    TASK_TIME_TO_LIVE: u64 = Opt::new("task", "task_time_to_live", Kind::at_least(0))
+        .old(&[("DEFAULT", "task_time_to_live")])
+        .default("48")
+        .help("Hours for which finished tasks are remembered.");
+    ALLOWED_SCHEMES: Vec<String> = Opt::new("import_filtering_opts", "allowed_schemes", BRACKETED)
+        .default("[http,https]")
+        .help("Schemes of the URIs that `web-download` fetches from. Others than http and https are never fetched from.");
+    DISALLOWED_SCHEMES: Vec<String> = Opt::new("import_filtering_opts", "disallowed_schemes", BRACKETED)
+        .default("[]")
+        .help("Schemes that `web-download` refuses, where `allowed_schemes` is empty.");
+    ALLOWED_HOSTS: Vec<String> = Opt::new("import_filtering_opts", "allowed_hosts", BRACKETED)
+        .default("[]")
+        .help("The only hosts that `web-download` fetches from; empty for any. A host that is named here may also have an \
+               address of this machine or its link, which others may not.");
+    DISALLOWED_HOSTS: Vec<String> = Opt::new("import_filtering_opts", "disallowed_hosts", BRACKETED)
+        .default("[]")
+        .help("Hosts that `web-download` refuses, where `allowed_hosts` is empty. Addresses are also refused to names that \
+               resolve to them.");
+    ALLOWED_PORTS: Vec<String> = Opt::new("import_filtering_opts", "allowed_ports", BRACKETED)
+        .default("[80,443]")
+        .help("The only ports that a URI may name; empty for any.");
+    DISALLOWED_PORTS: Vec<String> = Opt::new("import_filtering_opts", "disallowed_ports", BRACKETED)
+        .default("[]")
+        .help("Ports that `web-download` refuses, where `allowed_ports` is empty.");
+}

@@ -1,0 +1,380 @@
+//! The work of an import: fetch, store, commit, and what happens when one of these fails.
+//!
+//! Copies are put first and recorded afterwards, so that nothing is recorded that is not whole. When all stores must
+//! succeed, one step records all copies and makes the image active; else the first success does, and the others follow.
+//! Whatever fails, the image goes back to a status from which its owner can go on: to `uploading` with what was staged, if
+//! only a store failed; to `queued`, if the data was at fault or never came; a copy leaves it `active`.
+
+use std::{future::Future, time::Duration};
+
+use serde_json::json;
+use vidimus_db::{Content, ImageRecord, ImportStep, UploadFacts};
+use vidimus_store::{Location, StoreRead};
+use vidimus_types::{ImageStatus, StoreId};
+
+use super::{Job, Method, Progress};
+use crate::{Error, ImageService, fetch::fetch};
+
+/// How often work that takes long says that it is alive, and looks whether it is still wanted.
+const PULSE: Duration = Duration::from_secs(10);
+
+/// An import did not reach its end.
+#[derive(Debug)]
+enum Broken {
+    /// The data is not what the image says, or there is too much of it: no other try will help.
+    Data(String),
+    /// It could not be fetched.
+    Source(String),
+    /// A store failed; what is staged is good.
+    Store(String),
+    /// The image is gone, or somebody else has the lock. Nothing is left to be said to anybody.
+    Unwanted,
+}
+
+impl Broken {
+    /// Sorts what storing can end with.
+    fn storing(store: &StoreId, error: Error) -> Self {
+        match error {
+            Error::UnsupportedContent(_) | Error::TooLarge => Self::Data(error.to_string()),
+            other => {
+                tracing::warn!(store.id = %store, error = &other as &dyn std::error::Error, "import to a store failed");
+                Self::Store(format!("Store `{store}`: {other}"))
+            }
+        }
+    }
+
+    fn internal(error: impl std::error::Error + 'static) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "import failed");
+        Self::Store("The server failed.".to_owned())
+    }
+
+    fn message(&self) -> &str {
+        match self {
+            Self::Data(text) | Self::Source(text) | Self::Store(text) => text,
+            Self::Unwanted => "The image was deleted or is being imported by another task.",
+        }
+    }
+}
+
+impl ImageService {
+    /// Does what the job says, when its turn has come. The image is in a defined state afterwards.
+    pub(super) async fn run_import(&self, job: Job) {
+        // Closed by nobody, so there is always a permit at last.
+        let _turn = self.parts.import_slots.acquire().await;
+        let (id, task) = (job.record.id, job.task.clone());
+        match self.parts.db.tasks().begin(&task).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "import not begun");
+            }
+        }
+        let mut progress = Progress::of(self, &job.record);
+        progress.begin(&job.stores);
+        // In a task of its own, so that a panic is a failure like others.
+        let service = self.clone();
+        let job = std::sync::Arc::new(job);
+        let work = {
+            let (job, mut progress) = (job.clone(), progress.clone());
+            tokio::spawn(async move { service.import(&job, &mut progress).await })
+        };
+        let outcome = work
+            .await
+            .unwrap_or_else(|stopped| Err(Broken::internal(stopped)));
+        match outcome {
+            Ok(()) => tracing::info!(image.id = %id, task.id = task, "import done"),
+            Err(broken) => {
+                tracing::warn!(image.id = %id, task.id = task, cause = broken.message(), "import failed");
+                self.revert(&job, progress, &broken).await;
+            }
+        }
+    }
+
+    async fn import(&self, job: &Job, progress: &mut Progress) -> Result<(), Broken> {
+        if job.method == Method::WebDownload {
+            self.fetch_to_staging(job).await?;
+        }
+        let mut copies = Vec::with_capacity(job.stores.len());
+        let outcome = if job.must_all_succeed {
+            self.import_to_all(job, progress, &mut copies).await
+        } else {
+            self.import_to_any(job, progress).await
+        };
+        if outcome.is_err() {
+            for copy in &copies {
+                self.undo_put(&job.record.id, copy).await;
+            }
+        } else if job.method != Method::CopyImage {
+            self.unstage(&job.record.id).await;
+        }
+        outcome
+    }
+
+    /// Puts the data into every store, then records all of it at once.
+    async fn import_to_all(
+        &self,
+        job: &Job,
+        progress: &mut Progress,
+        copies: &mut Vec<UploadFacts>,
+    ) -> Result<(), Broken> {
+        for store in &job.stores {
+            copies.push(self.import_to(job, store).await?);
+            progress.done(store);
+            if copies.len() < job.stores.len() {
+                let mut step = ImportStep::new(job.record.id, &job.task);
+                step.set_properties = progress.properties();
+                self.step(&step).await?;
+            }
+        }
+        let mut last = self.recording(job, copies.clone(), progress);
+        last.end = Some(self.success(json!({ "image_id": job.record.id })));
+        self.step(&last).await
+    }
+
+    /// Puts the data into every store that takes it; the first makes the image active.
+    async fn import_to_any(&self, job: &Job, progress: &mut Progress) -> Result<(), Broken> {
+        let mut is_recorded = job.method == Method::CopyImage;
+        let mut failures = Vec::new();
+        let mut successes = 0;
+        for store in &job.stores {
+            match self.import_to(job, store).await {
+                Ok(copy) => {
+                    progress.done(store);
+                    let mut step = self.recording(job, vec![copy.clone()], progress);
+                    if is_recorded {
+                        step.status = None;
+                        step.content = Content::Unchanged;
+                    }
+                    if let Err(broken) = self.step(&step).await {
+                        self.undo_put(&job.record.id, &copy).await;
+                        return Err(broken);
+                    }
+                    is_recorded = true;
+                    successes += 1;
+                }
+                Err(Broken::Store(cause)) => {
+                    progress.fail(store);
+                    let mut step = ImportStep::new(job.record.id, &job.task);
+                    step.set_properties = progress.properties();
+                    self.step(&step).await?;
+                    failures.push(cause);
+                }
+                Err(broken) => return Err(broken),
+            }
+        }
+        if successes == 0 {
+            return Err(Broken::Store(failures.join(" ")));
+        }
+        let mut last = ImportStep::new(job.record.id, &job.task);
+        let mut end = self.success(json!({ "image_id": job.record.id }));
+        if !failures.is_empty() {
+            end.message = Some(failures.join(" "));
+        }
+        last.end = Some(end);
+        self.step(&last).await
+    }
+
+    /// The step that records copies and makes the image active.
+    fn recording(&self, job: &Job, copies: Vec<UploadFacts>, progress: &Progress) -> ImportStep {
+        let mut step = ImportStep::new(job.record.id, &job.task);
+        if job.method != Method::CopyImage {
+            step.status = Some((ImageStatus::Importing, ImageStatus::Active));
+            if let Some(first) = copies.first() {
+                step.content = Content::Known(first.clone());
+            }
+        }
+        step.copies = copies;
+        step.set_properties = progress.properties();
+        step
+    }
+
+    async fn step(&self, step: &ImportStep) -> Result<(), Broken> {
+        match self.parts.db.imports().step(step).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Broken::Unwanted),
+            Err(error) => Err(Broken::internal(error)),
+        }
+    }
+
+    /// Brings what is behind the URI into the staging folder.
+    async fn fetch_to_staging(&self, job: &Job) -> Result<(), Broken> {
+        let uri = job.uri.as_deref().unwrap_or_default();
+        let fetched = fetch(&self.config().import.filter, uri)
+            .await
+            .map_err(|error| {
+                tracing::warn!(image.id = %job.record.id, error = &error as &dyn std::error::Error, "fetch failed");
+                Broken::Source(format!("Fetching the data failed: {error}"))
+            })?;
+        let failure = fetched.failure();
+        if fetched
+            .size_bytes
+            .is_some_and(|size| size > self.config().image_size_cap)
+        {
+            return Err(Broken::Source(Error::TooLarge.to_string()));
+        }
+        let put = self.put_staged(
+            &job.record.id,
+            fetched.size_bytes,
+            fetched.size_bytes,
+            fetched.data,
+        );
+        match self.while_wanted(job, "Fetching the data", put).await? {
+            Ok(_) => Ok(()),
+            Err(error) => Err(match failure.take() {
+                Some(cause) => {
+                    tracing::warn!(image.id = %job.record.id, error = &cause as &dyn std::error::Error, "fetch failed");
+                    Broken::Source(format!("Fetching the data failed: {cause}"))
+                }
+                None => Broken::Source(format!("Staging the data failed: {error}")),
+            }),
+        }
+    }
+
+    /// Puts the data into one store.
+    async fn import_to(&self, job: &Job, store: &StoreId) -> Result<UploadFacts, Broken> {
+        let source = self
+            .open_source(job)
+            .await
+            .map_err(|error| Broken::storing(store, error))?;
+        let size_bytes = source.size_bytes();
+        let put = self.store_data(&job.record, store, Some(size_bytes), source.into_stream());
+        let message = format!("Copied {} MiB", size_bytes >> 20);
+        let stored = self.while_wanted(job, "Copied 0 MiB", put).await?;
+        let facts = stored.map_err(|error| Broken::storing(store, error))?;
+        if let Err(broken) = self.verify_copy(job, &facts) {
+            self.undo_put(&job.record.id, &facts).await;
+            return Err(broken);
+        }
+        if let Err(error) = self.parts.db.tasks().progress(&job.task, &message).await {
+            tracing::warn!(image.id = %job.record.id, error = &error as &dyn std::error::Error, "progress not noted");
+        }
+        Ok(facts)
+    }
+
+    /// A copy must be what the image is known to be; what is wrong in one store must not spread.
+    fn verify_copy(&self, job: &Job, facts: &UploadFacts) -> Result<(), Broken> {
+        let record = &job.record;
+        let is_same = record.size.is_none_or(|size| size == facts.size)
+            && record
+                .checksum
+                .as_ref()
+                .is_none_or(|sum| *sum == facts.checksum)
+            && (record.os_hash_algo.as_deref() != Some(&facts.os_hash_algo)
+                || record.os_hash_value.as_deref() == Some(&facts.os_hash_value));
+        if job.method != Method::CopyImage || is_same {
+            Ok(())
+        } else {
+            Err(Broken::Store(
+                "The data that was read is not what the image is known to be.".to_owned(),
+            ))
+        }
+    }
+
+    async fn open_source(&self, job: &Job) -> Result<StoreRead, Error> {
+        if job.method != Method::CopyImage {
+            return self.open_staged(&job.record.id).await;
+        }
+        let mut last = Error::ImageNotFound(job.record.id.to_string());
+        for location in self.locations_of(&job.record, &[]) {
+            match self.open_copy(&location).await {
+                Ok(read) => return Ok(read),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    async fn open_copy(&self, location: &Location) -> Result<StoreRead, Error> {
+        let store = self.parts.stores.find(location)?;
+        Ok(store.open(location, None).await?)
+    }
+
+    /// Waits for work that may take long, says now and then that it is under way, and drops it when nobody wants it any
+    /// more. What is dropped leaves nothing behind: stores promise that.
+    async fn while_wanted<T>(
+        &self,
+        job: &Job,
+        message: &str,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Broken> {
+        let mut work = Box::pin(work);
+        loop {
+            if let Ok(done) = tokio::time::timeout(PULSE, &mut work).await {
+                return Ok(done);
+            }
+            let db = &self.parts.db;
+            let alive = db.tasks().progress(&job.task, message).await;
+            let held = db.imports().holds(&job.record.id, &job.task).await;
+            // A database that does not answer for a moment is no reason to throw hours of work away.
+            if matches!(alive, Ok(false)) || matches!(held, Ok(false)) {
+                return Err(Broken::Unwanted);
+            }
+        }
+    }
+
+    /// Puts the image back to where its owner can go on from, and says in the task why.
+    async fn revert(&self, job: &Job, mut progress: Progress, broken: &Broken) {
+        let id = job.record.id;
+        for store in &job.stores {
+            progress.fail(store);
+        }
+        let keeps_staged = matches!(broken, Broken::Store(_)) && job.method == Method::GlanceDirect;
+        let staged = match self.staged_size(&id).await {
+            Some(size) if keeps_staged => Some(size),
+            _ => None,
+        };
+        let end = self.failure(broken.message().to_owned());
+        let mut step = ImportStep::new(id, &job.task);
+        if job.method != Method::CopyImage {
+            (step.status, step.content) = way_back(staged);
+        }
+        step.set_properties = progress.properties();
+        step.end = Some(end.clone());
+        let reverted = match self.parts.db.imports().step(&step).await {
+            Ok(true) => true,
+            // Active already, by one store of several: only the lock and the lists are left to be put right.
+            Ok(false) => {
+                step.status = None;
+                step.content = Content::Unchanged;
+                matches!(self.parts.db.imports().step(&step).await, Ok(true))
+            }
+            Err(error) => {
+                tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "the image stays in importing until the next start");
+                return;
+            }
+        };
+        if !reverted && let Err(error) = self.parts.db.tasks().finish(&job.task, &end).await {
+            tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "the task stays unfinished until the next start");
+        }
+        if staged.is_none() && job.method != Method::CopyImage && !self.is_staged_by_others(&job.record).await {
+            self.unstage(&id).await;
+        }
+    }
+
+    /// Whether somebody else has staged data for the image since: after losing the lock it is not ours to remove.
+    async fn is_staged_by_others(&self, record: &ImageRecord) -> bool {
+        let scope = vidimus_db::Scope::admin();
+        match self.parts.db.images().get(&scope, &record.id).await {
+            Ok(now) => matches!(
+                now.status,
+                ImageStatus::Uploading | ImageStatus::Importing
+            ),
+            Err(_) => false,
+        }
+    }
+}
+
+/// Where an image goes whose import failed, with so much still staged for it.
+pub(super) fn way_back(staged: Option<u64>) -> (Option<(ImageStatus, ImageStatus)>, Content) {
+    match staged {
+        Some(size) => (
+            Some((ImageStatus::Importing, ImageStatus::Uploading)),
+            Content::Staged(size),
+        ),
+        None => (
+            Some((ImageStatus::Importing, ImageStatus::Queued)),
+            Content::Forgotten,
+        ),
+    }
+}
+
