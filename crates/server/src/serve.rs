@@ -325,7 +325,8 @@ fn authenticate(app: &App, peer: Peer, request: &Request) -> Result<Context, Api
 fn unauthorized(config: &HttpConfig) -> ApiError {
     let error = ApiError::new(
         StatusCode::UNAUTHORIZED,
-        "The request you have made requires authentication.",
+        "This server could not verify that you are authorized to access the document you requested. Either you supplied the \
+         wrong credentials (e.g., bad password), or your browser does not understand how to supply the credentials required.",
     );
     let challenge = config
         .authenticate_uri

@@ -3,7 +3,7 @@
 use vidimus_auth::{Action, Context};
 use vidimus_types::{ImageId, ImageStatus};
 
-use crate::{Error, ImageService, Result};
+use crate::{Error, ImageService, Result, images::require_owner};
 
 impl ImageService {
     /// Keeps everybody but admins from downloading the image. Nothing happens to one that is deactivated already.
@@ -40,6 +40,7 @@ impl ImageService {
                 status: record.status,
             });
         }
+        require_owner(ctx, &record)?;
         if self.parts.db.images().transition(id, from, to).await? {
             Ok(())
         } else {

@@ -165,10 +165,7 @@ impl ImageService {
         let target = record
             .map(|record| image_target(ctx, record))
             .unwrap_or_default();
-        self.parts
-            .policy
-            .enforce(ctx, action, &target)
-            .map_err(|_| Error::CacheDenied)?;
+        self.parts.policy.enforce(ctx, action, &target)?;
         self.parts.cache.as_ref().ok_or(Error::CacheOff)
     }
 

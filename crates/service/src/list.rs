@@ -54,7 +54,7 @@ impl ImageService {
             Err(db::Error::MarkerNotFound(id)) => {
                 return Err(Error::Invalid(no_such_marker(id.as_str())));
             }
-            Err(db::Error::MarkerForbidden(_)) => return Err(Error::MarkerHidden),
+            Err(db::Error::MarkerForbidden(id)) => return Err(Error::MarkerHidden(id)),
             Err(error) => return Err(error.into()),
         };
         // Counted before the policy hides some: a page that the database filled has a page after it.

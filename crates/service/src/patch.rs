@@ -44,6 +44,10 @@ impl ImageEdit {
         &self.record
     }
 
+    pub(crate) fn before(&self) -> &ImageRecord {
+        &self.before
+    }
+
     /// Whether there is a property that was not there before. Compat: only then does Glance look at the quota.
     pub(crate) fn added_properties(&self) -> bool {
         self.record
@@ -159,8 +163,8 @@ impl ImageService {
             )?;
         }
         let is_base = BASE.contains(&attribute.as_str());
-        // Compat, stricter: Glance lets an owner give an image away by `add` on /owner and refuses only `replace`.
-        if attribute == "owner" && !ctx.is_admin() && change.operation != Operation::Remove {
+        let is_owner_change = attribute == "owner" && !ctx.is_admin();
+        if is_owner_change && matches!(change.operation, Operation::Replace(_)) {
             return Err(Error::OwnerFixed);
         }
         if attribute == "visibility"
@@ -173,6 +177,10 @@ impl ImageService {
             )?;
         }
         self.enforce_on(ctx, Action::ModifyImage, edit.record())?;
+        // Compat, stricter: Glance refuses `replace` and lets an owner give an image away by `add`.
+        if is_owner_change && matches!(change.operation, Operation::Add(_)) {
+            return Err(Error::OwnerFixed);
+        }
 
         let exists = is_base || edit.has(&attribute);
         match change.operation {

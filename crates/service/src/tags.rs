@@ -8,7 +8,7 @@ use vidimus_types::{
     schema::{SchemaOptions, validate_image_body},
 };
 
-use crate::{Error, ImageService, Result};
+use crate::{Error, ImageService, Result, images::require_owner};
 
 impl ImageService {
     /// Puts a tag on an image; a tag that is there already stays.
@@ -29,7 +29,11 @@ impl ImageService {
         };
         validate_image_body(&fragment, &schema)
             .map_err(|error| Error::SchemaMismatch(error.to_string()))?;
-        let record = self.find_tagged(ctx, id, "update").await?;
+        let record = self.find_tagged(ctx, id).await?;
+        require_owner(ctx, &record).map_err(|_| Error::TagsDenied {
+            verb: "update",
+            id: *id,
+        })?;
         if record.tags.iter().any(|present| present == tag) {
             return Ok(());
         }
@@ -50,7 +54,14 @@ impl ImageService {
 
     /// Takes a tag off an image.
     pub async fn remove_tag(&self, ctx: &Context, id: &ImageId, tag: &str) -> Result<()> {
-        self.find_tagged(ctx, id, "delete").await?;
+        let record = self.find_tagged(ctx, id).await?;
+        if !record.tags.iter().any(|present| present == tag) {
+            return Err(Error::Hidden);
+        }
+        require_owner(ctx, &record).map_err(|_| Error::TagsDenied {
+            verb: "delete",
+            id: *id,
+        })?;
         if self.parts.db.tags().remove(id, tag).await? {
             Ok(())
         } else {
@@ -58,19 +69,12 @@ impl ImageService {
         }
     }
 
-    async fn find_tagged(
-        &self,
-        ctx: &Context,
-        id: &ImageId,
-        verb: &'static str,
-    ) -> Result<ImageRecord> {
+    async fn find_tagged(&self, ctx: &Context, id: &ImageId) -> Result<ImageRecord> {
         let record = match self.find_image(ctx, id).await {
             Err(Error::ImageNotFound(id)) => return Err(Error::NamedImageNotFound(id)),
             found => found?,
         };
-        match self.enforce_on(ctx, Action::ModifyImage, &record) {
-            Err(Error::Denied(_)) => Err(Error::TagsDenied { verb, id: *id }),
-            outcome => outcome.map(|()| record),
-        }
+        self.enforce_on(ctx, Action::ModifyImage, &record)?;
+        Ok(record)
     }
 }

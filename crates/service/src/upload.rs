@@ -16,7 +16,7 @@ use vidimus_types::{ImageId, ImageStatus, StoreId};
 use crate::{
     Error, ImageService, Result,
     data::{Facts, Limits, Watch},
-    images::{require_formats, require_move},
+    images::{require_formats, require_move, require_owner},
 };
 
 /// What comes with the data.
@@ -45,12 +45,10 @@ impl ImageService {
     {
         let store = self.choose_store(request.store.as_deref())?;
         let record = self.find_image(ctx, id).await?;
-        match self.enforce_on(ctx, Action::UploadImage, &record) {
-            Err(Error::Denied(_)) => return Err(Error::UploadDenied(*id)),
-            outcome => outcome?,
-        }
+        self.enforce_on(ctx, Action::UploadImage, &record)?;
         require_move(&record, ImageStatus::Saving)?;
         require_formats(&record)?;
+        require_owner(ctx, &record).map_err(|_| Error::UploadDenied(*id))?;
 
         let service = self.clone();
         let upload = async move {
