@@ -6,6 +6,7 @@
 mod cached_image;
 mod command;
 mod format;
+mod global_table;
 mod globals;
 mod image;
 mod meta;

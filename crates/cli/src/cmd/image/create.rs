@@ -46,12 +46,12 @@ pub(in crate::cmd) async fn create(arguments: ImageCreate, context: &Context) ->
         None => None,
     };
     let created = context.client.images().create(&image).await?;
-    if let Some(data) = data {
-        if let Err(error) = send(&created, data, &arguments, context).await {
-            // Compat: an image whose data could not be sent is taken back. The first error is the one to report.
-            let _ = context.client.images().delete(&created.image.id).await;
-            return Err(error);
-        }
+    if let Some(data) = data
+        && let Err(error) = send(&created, data, &arguments, context).await
+    {
+        // Compat: an image whose data could not be sent is taken back. The first error is the one to report.
+        let _ = context.client.images().delete(&created.image.id).await;
+        return Err(error);
     }
     let image = context.client.images().get(&created.image.id).await?;
     context.show(&attributes::record(&image, false), &arguments.format)
