@@ -192,7 +192,9 @@ impl TestServer {
         let begin = Instant::now();
         loop {
             let text = fs::read_to_string(out).expect("the server's output");
-            let line = text.lines().find_map(|line| line.split_once(" listens on "));
+            let line = text
+                .lines()
+                .find_map(|line| line.split_once(" listens on "));
             // A line without its end is not all there yet.
             if let (Some((_, url)), true) = (line, text.contains('\n')) {
                 return url.trim().to_owned();
