@@ -5,27 +5,19 @@ Both servers are told by headers who calls, and both follow the rules they ship 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness.glance import Glance, Options
 from harness.golden import Golden, alike, comparable, record
-from harness.process import free_port
-from harness.vidimus import Vidimus
+from harness.vidimus import beside_glance
 from replay.callers import ADMIN, SCENARIOS
 from replay.differences import CALLER_DIFFERENCES
 
 CASES = [f"{scenario.name}/{step.name}" for scenario in SCENARIOS for step in scenario.steps]
 BY_CASE = {case: difference for difference in CALLER_DIFFERENCES for case in difference.cases}
 OPTIONS = Options(identity=True)
-
-
-def vidimus(folder: Path) -> Vidimus:
-    port = free_port()
-    Glance.write_config(folder, port, OPTIONS)
-    return Vidimus(folder, port, ["--config-file", str(folder / "glance-api.conf")])
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +28,7 @@ def of_glance(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Golden]:
 
 @pytest.fixture(scope="module")
 def of_vidimus(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Golden]:
-    with vidimus(tmp_path_factory.mktemp("callers-vidimus")) as server:
+    with beside_glance(tmp_path_factory.mktemp("callers-vidimus"), OPTIONS) as server:
         return record(server, SCENARIOS, ADMIN)
 
 

@@ -55,7 +55,11 @@ impl Cors {
         };
         let Some(method) = request
             .get(header::ACCESS_CONTROL_REQUEST_METHOD)
-            .filter(|method| self.methods.iter().any(|allowed| allowed.as_str() == *method))
+            .filter(|method| {
+                self.methods
+                    .iter()
+                    .any(|allowed| allowed.as_str() == *method)
+            })
         else {
             return;
         };

@@ -96,6 +96,7 @@ impl ImageService {
         }
         image.properties = body
             .into_iter()
+            // Compat: where a custom schema allows null, Glance tells it from an empty text. Here it is kept as one.
             .map(|(name, value)| (name, optional_text(Some(value)).unwrap_or_default()))
             .collect();
         if image.properties.iter().any(|(name, _)| name == "locations") {
@@ -114,9 +115,7 @@ impl ImageService {
         let target = target::proposed(image);
         if let Err(denied) = self.parts.policy.enforce(ctx, Action::AddImage, &target) {
             return Err(match &image.owner {
-                owner if ctx.project_id() != owner.as_deref() => {
-                    Error::ForeignOwner(owner.clone())
-                }
+                owner if ctx.project_id() != owner.as_deref() => Error::ForeignOwner(owner.clone()),
                 _ => denied.into(),
             });
         }

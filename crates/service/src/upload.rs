@@ -195,7 +195,13 @@ impl ImageService {
     }
 
     async fn commit(&self, record: &ImageRecord, facts: &UploadFacts) -> Result<()> {
-        match self.parts.db.images().commit_upload(&record.id, facts).await {
+        match self
+            .parts
+            .db
+            .images()
+            .commit_upload(&record.id, facts)
+            .await
+        {
             Ok(record) => {
                 tracing::info!(image.id = %record.id, size_bytes = facts.size, "image active");
                 Ok(())

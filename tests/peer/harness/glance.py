@@ -23,7 +23,8 @@ PASTE = Path(sys.prefix) / "etc" / "glance" / "glance-api-paste.ini"
 
 @dataclass
 class Options:
-    """What a test may want to be different. `extra` are lines for `[DEFAULT]`, `sections` whole further sections.
+    """What a test may want to be different. `extra` are lines for `[DEFAULT]`, `sections` whole further sections, `files` what lies
+    beside the configuration.
 
     With `identity`, who calls is what the headers of a proxy say (`X-Project-Id`, `X-Roles`, …), and the shipped rules
     apply; without, every caller is an admin.
@@ -36,6 +37,7 @@ class Options:
     cache_driver: str = "centralized_db"
     extra: Mapping[str, str] = field(default_factory=dict)
     sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
     identity: bool = False
 
 
@@ -170,6 +172,8 @@ class Glance:
             for section, options in sections.items()
         )
         (self.dir / "glance-api.conf").write_text(text)
+        for name, content in self.options.files.items():
+            (self.dir / name).write_text(content)
         # Without Keystone a request carries no role, so the shipped rules would refuse nearly all of them.
         if not self.options.identity:
             (self.dir / "policy.yaml").write_text('"context_is_admin": "@"\n')

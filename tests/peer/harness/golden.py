@@ -196,7 +196,7 @@ def _member(base: str, key: str, value: Any) -> Any:
     if key == "id" and isinstance(value, int):
         return "<row>"
     # Compat: Glance keeps tags in a set, their order means nothing.
-    if key == "tags" and isinstance(value, list):
+    if key == "tags" and isinstance(value, list) and not any(isinstance(tag, dict) for tag in value):
         return sorted(_text(base, str(tag)) for tag in value)
     # The order of copies is the order of rows, which Glance does not ask the database for.
     if key == "cached_images" and isinstance(value, list):

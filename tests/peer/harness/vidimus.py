@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from harness.glance import Glance, Options
 from harness.process import ServerProcess, free_port
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -64,6 +65,13 @@ class Vidimus:
         process = ServerProcess(argv, self.log, os.environ, self.dir)
         process.wait_until_answers(f"{self.url}/versions", timeout=60)
         return process
+
+
+def beside_glance(directory: Path, options: Options) -> Vidimus:
+    """A Vidimus on the configuration that a `Glance` with these options would have."""
+    port = free_port()
+    Glance.write_config(directory, port, options)
+    return Vidimus(directory, port, ["--config-file", str(directory / "glance-api.conf")])
 
 
 def run_tool(*arguments: str) -> str:

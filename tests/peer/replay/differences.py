@@ -269,4 +269,73 @@ DIFFERENCES: list[Difference] = [
         status=400,
         body=refusal("Bad Request", 400, "Invalid image id: some-name"),
     ),
+    Difference(
+        "Glance reads a project's name in a path byte by byte, and so cannot find again what it has added itself",
+        ("members/show unicode",),
+        status=200,
+        body={
+            "member_id": "Projekt ü",
+            "image_id": "00000070-0000-4000-8000-000000000001",
+            "status": "pending",
+            "created_at": "<time>",
+            "updated_at": "<time>",
+            "schema": "/v2/schemas/member",
+        },
+    ),
+    Difference(
+        "the column has room for 255; only SQLite takes more",
+        ("members/add of 256",),
+        status=400,
+        body=refusal("Bad Request", 400, "Member can't be longer than 255 characters."),
+    ),
+    Difference(
+        "bad input is not our fault, so no 500",
+        ("members/add a list", "members/add an object"),
+        status=400,
+        body=refusal("Bad Request", 400, "Member must be a string"),
+    ),
+]
+
+LISTS_WITHOUT_PROJECT = (
+    "",
+    "&visibility=all",
+    "&visibility=private",
+    "&visibility=shared",
+    "&visibility=public",
+    "&visibility=community",
+    "&member_status=all",
+    "&member_status=pending",
+    "&member_status=rejected",
+    "&member_status=accepted",
+    "&visibility=shared&member_status=all",
+    "&visibility=shared&member_status=rejected",
+    "&owner=owner",
+    "&limit=1",
+    "&marker=00000081-0000-4000-8000-000000000001",
+)
+
+# Those of `test_http_callers.py`.
+CALLER_DIFFERENCES: list[Difference] = [
+    Difference(
+        "A caller without a project is in the same project as everything that has none, says oslo.policy, and Glance then "
+        "shows such a caller every image that is shared with anybody. Keystone gives out no such tokens; here they list "
+        "nothing.",
+        tuple(f"listing/member without project: list {query}" for query in LISTS_WITHOUT_PROJECT),
+        status=403,
+        body=refusal("Forbidden", 403, "You are not authorized to complete get_images action."),
+    ),
+    Difference(
+        "Glance refuses to let an owner `replace` /owner and lets it `add`, which gives the image away all the same; its "
+        "answer then is 403 although it was done, where the former owner cannot see the image any more.",
+        tuple(
+            f"giving/owner member: add /owner other of {visibility}"
+            for visibility in ("private", "shared", "public", "community")
+        ),
+        status=403,
+        body={
+            "message": "Access was denied to this resource.<br /><br />\nOwner can't be updated by non admin.\n\n",
+            "code": "403 Forbidden",
+            "title": "Forbidden",
+        },
+    ),
 ]
