@@ -105,8 +105,8 @@ async fn fill(
     prefer_new: bool,
 ) -> Result<()> {
     let stamp = Stamp::loaded();
-    for association in &new.associations {
-        associate(tx, dialect, id, association, prefer_new).await?;
+    for (at, association) in new.associations.iter().enumerate() {
+        associate(tx, dialect, id, stamp.later(at), association, prefer_new).await?;
     }
     for (name, definition) in &new.properties {
         match id_of(tx, of_name(properties::TABLE, id, name)).await? {
@@ -136,10 +136,10 @@ async fn associate(
     tx: &impl ConnectionTrait,
     dialect: Dialect,
     id: i32,
+    stamp: Stamp,
     association: &super::NewAssociation,
     prefer_new: bool,
 ) -> Result<()> {
-    let stamp = Stamp::loaded();
     let resource_type = match id_of(tx, resource_types::named(&association.name)).await? {
         Some(known) => known,
         // Compat: types that come with a file are marked as the system's own.

@@ -11,7 +11,7 @@ mod properties;
 mod resource_types;
 mod tags;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, QueryResult, Value as SqlValue,
     sea_query::{Alias, Expr, ExprTrait, Query, SelectStatement, SimpleExpr},
@@ -363,6 +363,15 @@ impl Stamp {
         Self {
             at: now(),
             is_change: true,
+        }
+    }
+
+    /// Microseconds later, so that rows without a number of their own keep the order they were put in.
+    fn later(self, microseconds: usize) -> Self {
+        let microseconds = i64::try_from(microseconds).unwrap_or_default();
+        Self {
+            at: self.at + TimeDelta::microseconds(microseconds),
+            ..self
         }
     }
 

@@ -204,7 +204,8 @@ impl Metadefs<'_> {
             .await?
             .ok_or(Error::MetadefNotFound(MetadefKind::Namespace))?;
         let record = read(&row, dialect)?;
-        for association in &new.associations {
+        for (at, association) in new.associations.iter().enumerate() {
+            let stamp = stamp.later(at);
             resource_types::associate(&tx, dialect, record.id, stamp, association).await?;
         }
         for object in &new.objects {

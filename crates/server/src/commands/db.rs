@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use vidimus_db::{SCHEMA_VERSION, Synced};
 
-use super::{ConfigArgs, say};
+use super::{ConfigArgs, metadefs, say};
 use crate::boot::{self, BootError};
 
 #[derive(Debug, Args)]
@@ -22,6 +22,15 @@ enum Action {
     Version,
     /// Exit 0 if the schema is the one this program works on, 3 if not
     Check,
+    /// Load metadata definitions from files
+    #[command(alias = "load_metadefs")]
+    LoadMetadefs(metadefs::LoadArgs),
+    /// Delete all metadata definitions
+    #[command(alias = "unload_metadefs")]
+    UnloadMetadefs,
+    /// Save all metadata definitions in files
+    #[command(alias = "export_metadefs")]
+    ExportMetadefs(metadefs::ExportArgs),
 }
 
 /// Compat: glance-manage's exit code for "expand is needed", the first step of an upgrade.
@@ -55,6 +64,18 @@ pub(super) async fn run(args: DbArgs) -> Result<u8, BootError> {
                 return Ok(NEEDS_UPGRADE);
             }
             say("Database is up to date. No upgrades needed.");
+        }
+        Action::LoadMetadefs(args) => {
+            db.sync().await.map_err(failed)?;
+            return metadefs::load(&db, &args).await;
+        }
+        Action::UnloadMetadefs => {
+            db.sync().await.map_err(failed)?;
+            return metadefs::unload(&db).await;
+        }
+        Action::ExportMetadefs(args) => {
+            db.sync().await.map_err(failed)?;
+            return metadefs::export(&db, &args).await;
         }
     }
     Ok(0)

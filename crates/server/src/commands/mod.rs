@@ -4,6 +4,7 @@ mod cache;
 mod check_config;
 mod db;
 mod log;
+mod metadefs;
 mod serve;
 
 use std::path::PathBuf;

@@ -70,6 +70,20 @@ pub(crate) fn list_link(
     format!("{path}?{}", query.join("&"))
 }
 
+/// Writes a name as one segment of a path. What a segment may hold as it is, colons among it, stays.
+pub(crate) fn quote_segment(name: &str) -> String {
+    let mut quoted = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'_' | b'.' | b'-' | b'~' | b':' | b'@' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')'
+            | b'*' | b'+' | b',' | b';' | b'=' => quoted.push(byte as char),
+            _ if byte.is_ascii_alphanumeric() => quoted.push(byte as char),
+            _ => quoted.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    quoted
+}
+
 /// As Python's `quote_plus`: letters, digits and `_.-~` stay, a blank becomes `+`.
 fn quote_plus(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len());
@@ -111,6 +125,12 @@ mod tests {
             "/v2/images?tag=b+c&limit=2&marker=new"
         );
         assert_eq!(list_link("/v2/images", &[], None), "/v2/images");
+    }
+
+    #[test]
+    fn a_segment_keeps_its_colons_and_loses_its_slashes() {
+        assert_eq!(quote_segment("OS::A-b_c.d"), "OS::A-b_c.d");
+        assert_eq!(quote_segment("a/b ü%?"), "a%2Fb%20%C3%BC%25%3F");
     }
 
     proptest::proptest! {

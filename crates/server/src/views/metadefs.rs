@@ -25,7 +25,7 @@ pub(crate) fn namespace_view(record: &NamespaceRecord, content: Map<String, Valu
 }
 
 /// Where a namespace is.
-pub(crate) fn namespace_link(record: &NamespaceRecord) -> String {
+fn namespace_link(record: &NamespaceRecord) -> String {
     format!("/v2/metadefs/namespaces/{}", record.namespace)
 }
 

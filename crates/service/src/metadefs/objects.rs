@@ -89,7 +89,7 @@ impl Metadefs<'_> {
             validate_metadef(MetadefBody::MemberProperty, definition)
                 .map_err(|error| ServiceError::SchemaMismatch(error.to_string()))?;
         }
-        let new = read(&members)?;
+        let new = body::object(&members)?;
         let record = self.find(ctx, namespace, Error::NamespaceNotFound).await?;
         self.enforce(ctx, Action::AddMetadefObject, Some(&record))?;
         body::refuse_four_bytes(&members, "create", "object")?;
@@ -117,7 +117,7 @@ impl Metadefs<'_> {
         body: Value,
     ) -> Result<Object> {
         let members = body::members(body, MetadefBody::Object, body::LINKED)?;
-        let new = read(&members)?;
+        let new = body::object(&members)?;
         let record = self.find(ctx, namespace, Error::NamespaceNotFound).await?;
         self.enforce(ctx, Action::ModifyMetadefObject, Some(&record))?;
         let refuse = |error| translate_rename(error, namespace, name);
@@ -144,14 +144,6 @@ impl Metadefs<'_> {
         let deleted = self.db().delete_objects(&record).await;
         deleted.map_err(|error| translate(error, namespace, namespace))
     }
-}
-
-fn read(members: &Map<String, Value>) -> Result<NewObject> {
-    let new = body::object(members)?;
-    for name in new.properties.keys() {
-        body::require_short(name, "property")?;
-    }
-    Ok(new)
 }
 
 fn answer(

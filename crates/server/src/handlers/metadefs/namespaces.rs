@@ -10,10 +10,12 @@ use serde_json::{Value, json};
 use super::{Answer, empty, unicode_json};
 use crate::{
     app::{App, Call},
-    extract::{json::json_body, metadef_path::NamespacePath, query::list_link},
-    views::metadefs::{
-        listed_namespace_view, namespace_link, namespace_view, whole_namespace_view,
+    extract::{
+        json::json_body,
+        metadef_path::NamespacePath,
+        query::{list_link, quote_segment},
     },
+    views::metadefs::{listed_namespace_view, namespace_view, whole_namespace_view},
 };
 
 const PATH: &str = "/v2/metadefs/namespaces";
@@ -48,10 +50,11 @@ pub(super) async fn create_namespace(State(app): State<App>, call: Call, body: B
         .await?;
     let view = namespace_view(&created.record, created.given);
     let mut response = unicode_json(StatusCode::CREATED, &view);
+    // Compat, stricter: Glance puts the name into the header as it is, blanks and all.
     let location = format!(
-        "{}{}",
+        "{}{PATH}/{}",
         app.http.base_url(&call.headers),
-        namespace_link(&created.record)
+        quote_segment(&created.record.namespace)
     );
     if let Ok(location) = HeaderValue::from_str(&location) {
         response.headers_mut().insert(header::LOCATION, location);
