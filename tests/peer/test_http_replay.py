@@ -14,12 +14,14 @@ from harness.glance import Glance
 from harness.golden import Golden, alike, comparable, record
 from harness.vidimus import Vidimus
 from replay import SCENARIOS
-from replay.differences import DIFFERENCES
+from replay.differences import DIFFERENCES as OTHER_DIFFERENCES
+from replay.metadef_differences import DIFFERENCES as METADEF_DIFFERENCES
 from replay.steps import LOSE_DATA
 
 CASES = [
     f"{scenario.name}/{step.name}" for scenario in SCENARIOS for step in scenario.steps if step.method != LOSE_DATA
 ]
+DIFFERENCES = [*OTHER_DIFFERENCES, *METADEF_DIFFERENCES]
 BY_CASE = {case: difference for difference in DIFFERENCES for case in difference.cases}
 
 

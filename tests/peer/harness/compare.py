@@ -16,6 +16,7 @@ from harness.golden import alike, comparable, record
 from harness.vidimus import Vidimus
 from replay import SCENARIOS
 from replay.differences import DIFFERENCES
+from replay.metadef_differences import DIFFERENCES as METADEF_DIFFERENCES
 
 
 def main() -> None:
@@ -32,7 +33,7 @@ def main() -> None:
         ours = record(server, SCENARIOS)
         arguments.vidimus.write_text(json.dumps(ours, indent=1))
     theirs = json.loads(arguments.glance.read_text())
-    by_case = {case: difference for difference in DIFFERENCES for case in difference.cases}
+    by_case = {case: difference for difference in [*DIFFERENCES, *METADEF_DIFFERENCES] for case in difference.cases}
     different = 0
     for case, golden in theirs.items():
         expected = comparable(golden)
