@@ -132,6 +132,7 @@ pub fn policy(settings: &Settings) -> Result<Policy, BootError> {
     let config = PolicyConfig {
         policy_file: Some(settings.policy.file.clone()),
         policy_dirs: settings.policy.dirs.clone(),
+        default_rule: settings.policy.default_rule.clone(),
         enforce_new_defaults: settings.policy.enforce_new_defaults,
         ..PolicyConfig::default()
     };
