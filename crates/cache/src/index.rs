@@ -37,6 +37,8 @@ pub(crate) struct State {
     evictor: Evictor,
     unreported: HashMap<ImageId, u64>,
     space: Space,
+    /// Something was not written to the index file yet.
+    is_unsaved: bool,
 }
 
 /// Where the limit goes. `used + leaving + reserved` never exceeds it.
@@ -74,6 +76,7 @@ impl Index {
                 evictor: Evictor::new(max_size_bytes),
                 unreported: HashMap::new(),
                 space: Space::default(),
+                is_unsaved: true,
             }),
             max_size_bytes,
             freed: Notify::new(),
@@ -128,6 +131,16 @@ impl Index {
         all
     }
 
+    /// Whether there is anything to save. Saving begins with this: what changes after it is for the next time.
+    pub(crate) fn begin_save(&self) -> bool {
+        std::mem::take(&mut self.lock().is_unsaved)
+    }
+
+    /// The save that was begun came to nothing.
+    pub(crate) fn save_failed(&self) {
+        self.lock().is_unsaved = true;
+    }
+
     /// Takes the hits that were not reported yet.
     pub(crate) fn drain_accesses(&self) -> Vec<Access> {
         let mut state = self.lock();
@@ -168,6 +181,7 @@ impl Index {
         if let Some(record) = state.records.get_mut(id) {
             record.hits += 1;
             record.last_accessed = SystemTime::now();
+            state.is_unsaved = true;
             *state.unreported.entry(*id).or_default() += 1;
             state.evictor.touch(id);
         }
@@ -191,6 +205,7 @@ impl Index {
     /// Notes what the bytes of `file` were verified against.
     pub(crate) fn set_proven(&self, id: &ImageId, proven: (Stamp, Proof), file: &Arc<File>) {
         let mut state = self.lock();
+        state.is_unsaved = true;
         if let Some(record) = state.records.get_mut(id) {
             record.proven = Some(proven);
             record.file = Arc::downgrade(file);
@@ -272,6 +287,7 @@ impl Index {
         state.space.used += record.size_bytes;
         state.evictor.insert(id, record.size_bytes);
         state.records.insert(id, record);
+        state.is_unsaved = true;
         Ok(())
     }
 
@@ -339,6 +355,7 @@ impl Index {
 impl State {
     fn take(&mut self, id: &ImageId) -> Option<Record> {
         let record = self.records.remove(id)?;
+        self.is_unsaved = true;
         self.unreported.remove(id);
         self.space.used -= record.size_bytes;
         self.space.leaving += record.size_bytes;

@@ -232,13 +232,20 @@ impl ImageCache {
         self.inner.counters.read()
     }
 
-    /// Writes hits and times to the disk. To be called now and then; a crash forgets what came after the last time.
+    /// Writes hits and times to the disk, if there are new ones. To be called now and then; a crash forgets what came
+    /// after the last time.
     pub async fn save_index(&self) -> Result<()> {
         let inner = Arc::clone(&self.inner);
-        let save = self
-            .inner
-            .tasks
-            .spawn_blocking(move || inner.index_file.replace(|| inner.index.records()));
+        let save = self.inner.tasks.spawn_blocking(move || {
+            if !inner.index.begin_save() {
+                return Ok(());
+            }
+            let saved = inner.index_file.replace(|| inner.index.records());
+            if saved.is_err() {
+                inner.index.save_failed();
+            }
+            saved
+        });
         let saved = save.await.map_err(|_| Error::ShuttingDown)?;
         saved.map_err(|source| Error::Io {
             action: "save the cache index",

@@ -126,6 +126,9 @@ async fn wrong_bytes_never_make_a_complete_download() {
         "the last piece was not held back"
     );
     reader.finished().await.unwrap_err();
+    let (late, end) = read_fill(&reader).await;
+    assert!(late.is_empty(), "bytes known to be wrong were given out");
+    assert_eq!(end.unwrap_err().offset, 0);
     assert!(!cache.contains(&image.id));
     assert_eq!(folder.bytes_on_disk(), 0);
     assert_eq!((cache.used_bytes(), cache.reserved_bytes()), (0, 0));
