@@ -317,4 +317,32 @@ mod tests {
         limit(1_000_000).await;
         assert_eq!(update().await.unwrap().properties.len(), 1);
     }
+
+    #[tokio::test]
+    async fn writers_keep_others_out_even_after_a_rollback_nobody_asked_for() {
+        use sea_orm::ConnectionTrait;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("glance.db");
+        let db = Db::connect(&DbConfig {
+            url: format!("sqlite:///{}", path.display()),
+            max_connections: 1,
+        })
+        .await
+        .unwrap();
+        let hasty = options().filename(&path).busy_timeout(Duration::ZERO);
+        let other = connection(pool().connect_with(hasty).await.unwrap());
+
+        let tx = db.write().await.unwrap();
+        // As SQLite does by itself when it cannot go on.
+        tx.execute_unprepared("ROLLBACK").await.unwrap();
+        drop(tx);
+
+        let tx = db.write().await.unwrap();
+        let error = other.execute_unprepared("BEGIN IMMEDIATE").await;
+        let error = Error::from(error.unwrap_err());
+        assert!(matches!(error, Error::Busy(_)), "{error:?}");
+        tx.rollback().await.unwrap();
+        other.execute_unprepared("BEGIN IMMEDIATE").await.unwrap();
+    }
 }
