@@ -4,7 +4,7 @@
 //! one. On a miss the fill belongs to nobody's request: the first client follows the growing file like all others, and
 //! when the fill fails half-way each follower goes on from its own offset with a read of the store.
 
-use std::{fmt, fs::File, io, sync::Arc};
+use std::{fmt, fs::File, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
@@ -302,12 +302,13 @@ impl Source {
 
     /// Follows a fill, and goes on with the store itself where the fill fails for a reason of its own.
     fn follow(self, reader: FillReader, wanted: ByteRange) -> ImageBody {
-        let followed = reader.read(wanted);
-        let state = Following::Fill {
-            stream: Box::pin(followed),
+        let state = Following::Fill(Follower {
+            stream: Box::pin(reader.read(wanted)),
+            reader,
             source: self,
+            at: wanted.start,
             wanted,
-        };
+        });
         ImageBody::Stream(Box::pin(stream::try_unfold(state, next_chunk)))
     }
 }
@@ -319,42 +320,44 @@ fn flatten(opened: io::Result<ByteStream>) -> ByteStream {
 type FillChunks = std::pin::Pin<Box<dyn Stream<Item = Result<Bytes, FillError>> + Send>>;
 
 enum Following {
-    Fill {
-        stream: FillChunks,
-        source: Source,
-        wanted: ByteRange,
-    },
+    Fill(Follower),
     Store(ByteStream),
 }
 
+struct Follower {
+    stream: FillChunks,
+    reader: FillReader,
+    source: Source,
+    at: u64,
+    wanted: ByteRange,
+}
+
+/// How long the end of a download may wait for its copy to be on the disk and listed.
+const PUBLISHING: Duration = Duration::from_secs(1);
+
 async fn next_chunk(state: Following) -> io::Result<Option<(Bytes, Following)>> {
     let mut data = match state {
-        Following::Fill {
-            mut stream,
-            source,
-            wanted,
-        } => match stream.next().await {
+        Following::Fill(mut follower) => match follower.stream.next().await {
             None => return Ok(None),
             Some(Ok(chunk)) => {
-                return Ok(Some((
-                    chunk,
-                    Following::Fill {
-                        stream,
-                        source,
-                        wanted,
-                    },
-                )));
+                follower.at += chunk.len() as u64;
+                if follower.at == follower.wanted.end {
+                    // Who lists the cache after a download expects the image there. A slow disk is not waited for.
+                    let _ = tokio::time::timeout(PUBLISHING, follower.reader.finished()).await;
+                }
+                return Ok(Some((chunk, Following::Fill(follower))));
             }
             // What the store gave is not the image. Reading it again could only finish a download that must not end well.
             Some(Err(error)) if !error.failure.is_resumable() => {
                 return Err(io::Error::other(error));
             }
             Some(Err(error)) => {
-                tracing::warn!(image.id = %source.id, error = &error as &dyn std::error::Error, "going on with the store after a failed fill");
-                source.lazy_stream(ByteRange {
+                tracing::warn!(image.id = %follower.source.id, error = &error as &dyn std::error::Error, "going on with the store after a failed fill");
+                let rest = ByteRange {
                     start: error.offset,
-                    end: wanted.end,
-                })
+                    end: follower.wanted.end,
+                };
+                follower.source.lazy_stream(rest)
             }
         },
         Following::Store(data) => data,
