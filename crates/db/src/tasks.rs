@@ -468,12 +468,7 @@ fn task(row: &QueryResult, dialect: Dialect) -> Result<TaskRecord> {
 }
 
 /// What comes behind `marker` when sorted by `keys`, all in one direction. NULL is the smallest value.
-fn behind(
-    keys: &[TaskSort],
-    marker: &TaskRecord,
-    descending: bool,
-    dialect: Dialect,
-) -> Condition {
+fn behind(keys: &[TaskSort], marker: &TaskRecord, descending: bool, dialect: Dialect) -> Condition {
     let value = |key: TaskSort| -> Option<Value> {
         match key {
             TaskSort::Id => Some(marker.id.as_str().into()),

@@ -52,6 +52,15 @@ impl ImageService {
         if self.config().sole_user_of_database {
             recovery.imports = self.recover_imports(true).await? + self.recover_staging().await?;
         }
+        match self.parts.staging.recover().await {
+            Ok(recovered) => recovery.leftovers += recovered.files,
+            Err(error) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "leftovers of staging could not be removed"
+                );
+            }
+        }
         recovery.leftovers += self.clear_staging().await?;
         recovery.removals = self.scrub().await?;
         Ok(recovery)

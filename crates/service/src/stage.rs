@@ -87,9 +87,9 @@ impl ImageService {
     where
         S: Stream<Item = io::Result<Bytes>> + Send + 'static,
     {
-        let size_bytes = self
-            .put_staged(&record.id, announced_size, None, data)
-            .await?;
+        // As for uploads, an announced size of zero means that the size is not known.
+        let expected = announced_size.filter(|size| *size > 0);
+        let size_bytes = self.put_staged(&record.id, expected, data).await?;
         let host = self.config().import.stage_host.as_deref();
         if self
             .parts
@@ -105,14 +105,11 @@ impl ImageService {
         }
     }
 
-    /// Writes data into the staging folder. Only `exact` sizes are insisted upon.
-    ///
-    /// Compat: what the client of the stage route announces is a hint, unlike for uploads.
+    /// Writes data into the staging folder, exactly as much of it as is expected if that is known.
     pub(crate) async fn put_staged<S>(
         &self,
         id: &ImageId,
-        announced: Option<u64>,
-        exact: Option<u64>,
+        expected: Option<u64>,
         data: S,
     ) -> Result<u64>
     where
@@ -120,12 +117,14 @@ impl ImageService {
     {
         let limits = Limits {
             cap: self.config().image_size_cap,
-            expected: exact,
+            expected,
         };
         let (meter, data) = Meter::over(data, limits);
-        let hint = exact.or(announced).filter(|size| *size <= limits.cap);
-        match self.parts.staging.put(id, Box::pin(data), hint).await {
-            Ok(stored) => match exact {
+        if expected.is_some_and(|size| size > limits.cap) {
+            return Err(Error::TooLarge);
+        }
+        match self.parts.staging.put(id, Box::pin(data), expected).await {
+            Ok(stored) => match expected {
                 Some(expected) if expected != stored.size_bytes => Err(Error::SizeMismatch {
                     expected,
                     got: stored.size_bytes,
@@ -140,7 +139,9 @@ impl ImageService {
         let from = ImageStatus::Uploading;
         match self.parts.db.images().restore_queued(id, from).await {
             Ok(true) => {}
-            Ok(false) => tracing::info!(image.id = %id, "the image was deleted while it was staged"),
+            Ok(false) => {
+                tracing::info!(image.id = %id, "the image was deleted while it was staged")
+            }
             Err(error) => {
                 tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "the image stays in uploading until the next start");
             }

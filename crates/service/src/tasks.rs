@@ -17,7 +17,15 @@ pub struct TaskPage {
 }
 
 /// Columns a list can be narrowed by.
-const FILTERS: &[&str] = &["id", "type", "status", "owner", "image_id", "request_id", "user_id"];
+const FILTERS: &[&str] = &[
+    "id",
+    "type",
+    "status",
+    "owner",
+    "image_id",
+    "request_id",
+    "user_id",
+];
 
 impl ImageService {
     /// Whether the caller may use the task API at all; nothing finer exists.
@@ -107,9 +115,8 @@ impl ImageService {
             None => None,
             Some(marker) => {
                 let found = self.parts.db.tasks().get(marker).await?;
-                let lost = || {
-                    Error::Invalid(format!("Task with the given id {marker} was not found"))
-                };
+                let lost =
+                    || Error::Invalid(format!("Task with the given id {marker} was not found"));
                 Some(found.ok_or_else(lost)?)
             }
         };
@@ -132,10 +139,12 @@ impl ImageService {
     /// The tasks that work or worked on an image, oldest first.
     pub async fn list_image_tasks(&self, ctx: &Context, id: &ImageId) -> Result<Vec<TaskRecord>> {
         // Compat: an image the caller may not see has no name in this answer.
-        self.show_image(ctx, id).await.map_err(|error| match error {
-            Error::ImageNotFound(_) => Error::Hidden,
-            other => other,
-        })?;
+        self.show_image(ctx, id)
+            .await
+            .map_err(|error| match error {
+                Error::ImageNotFound(_) => Error::Hidden,
+                other => other,
+            })?;
         let now = Utc::now();
         let mut tasks = self.parts.db.tasks().of_image(id).await?;
         tasks.retain(|task| {

@@ -101,7 +101,10 @@ pub(crate) async fn stage_image(
 }
 
 /// The body as the service takes it, which reads it to its end or says why not.
-fn chunks(app: &App, data: BodyDataStream) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+fn chunks(
+    app: &App,
+    data: BodyDataStream,
+) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
     data.map(|chunk| chunk.map_err(io::Error::other))
         .timeout(app.http.stall_timeout)
         .map(|chunk| chunk.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())))

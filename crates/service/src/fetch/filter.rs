@@ -338,17 +338,9 @@ mod tests {
         );
         assert!(filter.admit_text("http://[::1]/x").is_ok());
         assert!(filter.admit_text("http://other.example.org/x").is_err());
-        assert!(
-            filter
-                .admit_text("http://mirror.example.org:22/x")
-                .is_err()
-        );
+        assert!(filter.admit_text("http://mirror.example.org:22/x").is_err());
         // The port is written, so it counts, though it is the one http has anyway.
-        assert!(
-            filter
-                .admit_text("http://mirror.example.org:80/x")
-                .is_err()
-        );
+        assert!(filter.admit_text("http://mirror.example.org:80/x").is_err());
         assert!(filter.admit_text("http://mirror.example.org/x").is_ok());
     }
 

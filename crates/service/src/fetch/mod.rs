@@ -21,8 +21,8 @@ use thiserror::Error;
 use url::Url;
 use vidimus_store::ByteStream;
 
-pub use filter::UriFilter;
 pub(crate) use filter::Refusal;
+pub use filter::UriFilter;
 
 /// How many redirects are followed, as Python's urllib does.
 const REDIRECTS: usize = 10;
@@ -87,10 +87,7 @@ pub(crate) struct Failure(Arc<Mutex<Option<FetchError>>>);
 impl Failure {
     /// The reason, once.
     pub(crate) fn take(&self) -> Option<FetchError> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn leave(&self, error: FetchError) -> io::Error {

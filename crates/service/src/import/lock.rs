@@ -24,7 +24,10 @@ pub(super) struct Expired {
 impl ImageService {
     /// Looks at the lock of an image: none, one that can be taken over, or one that stands in the way.
     pub(super) async fn expired_lock(&self, record: &ImageRecord) -> Result<Option<Expired>> {
-        let lock = record.properties.iter().find(|(name, _)| name == IMPORT_LOCK);
+        let lock = record
+            .properties
+            .iter()
+            .find(|(name, _)| name == IMPORT_LOCK);
         let Some((_, holder)) = lock else {
             return Ok(None);
         };

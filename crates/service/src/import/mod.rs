@@ -95,19 +95,26 @@ impl ImportRequest {
         let name = method
             .get("name")
             .ok_or_else(|| invalid("Import request requires a 'name' field."))?;
-        let shown = name.as_str().map_or_else(|| name.to_string(), str::to_owned);
+        let shown = match name {
+            // Compat: as Python prints it.
+            Value::Null => "None".to_owned(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
         let is_enabled = service
             .config()
             .import_methods
             .iter()
             .any(|enabled| *enabled == shown);
         let known = Method::named(&shown).filter(|_| is_enabled);
-        let known =
-            known.ok_or_else(|| Error::Invalid(format!("Unknown import method name '{shown}'.")))?;
+        let known = known
+            .ok_or_else(|| Error::Invalid(format!("Unknown import method name '{shown}'.")))?;
         let flag = |name: &str, default: bool| match body.get(name) {
             None => Ok(default),
             Some(Value::Bool(value)) => Ok(*value),
-            Some(_) => Err(Error::Invalid(format!("'{name}' must be boolean value only"))),
+            Some(_) => Err(Error::Invalid(format!(
+                "'{name}' must be boolean value only"
+            ))),
         };
         let must_all_succeed = flag("all_stores_must_succeed", true)?;
         let all_stores = flag("all_stores", false)?;
@@ -214,7 +221,10 @@ impl ImageService {
         }
         progress.begin(&job.stores);
         let backend: Vec<Value> = if self.has_several_stores() {
-            job.stores.iter().map(|store| store.as_str().into()).collect()
+            job.stores
+                .iter()
+                .map(|store| store.as_str().into())
+                .collect()
         } else {
             vec![Value::Null]
         };
@@ -296,7 +306,10 @@ impl ImageService {
             }
             (Some(Value::Array(names)), None) => names
                 .iter()
-                .map(|name| name.as_str().map_or_else(|| name.to_string(), str::to_owned))
+                .map(|name| {
+                    name.as_str()
+                        .map_or_else(|| name.to_string(), str::to_owned)
+                })
                 .collect(),
             (Some(_), None) => return clash("'stores' must be a list of store identifiers"),
             (None, Some(name)) => vec![name.clone()],
@@ -304,8 +317,7 @@ impl ImageService {
         };
         let mut stores: Vec<StoreId> = Vec::with_capacity(names.len());
         for name in names {
-            let unknown =
-                || Error::ImportRefused(format!("Store for identifier {name} not found"));
+            let unknown = || Error::ImportRefused(format!("Store for identifier {name} not found"));
             let id: StoreId = name.parse().map_err(|_| unknown())?;
             set.get(&id).map_err(|_| unknown())?;
             // A store that is named twice would hold the data twice under one name.
@@ -430,7 +442,11 @@ impl Progress {
 
     fn properties(&self) -> Vec<(String, String)> {
         let join = |stores: &std::collections::BTreeSet<String>| {
-            stores.iter().map(String::as_str).collect::<Vec<_>>().join(",")
+            stores
+                .iter()
+                .map(String::as_str)
+                .collect::<Vec<_>>()
+                .join(",")
         };
         vec![
             (IMPORTING.to_owned(), join(&self.importing)),
@@ -454,9 +470,9 @@ fn require_status(record: &ImageRecord, method: Method) -> Result<()> {
             "Image needs to be in 'queued' state to use '{}' method",
             method.name()
         )),
-        Method::GlanceDirect if status != ImageStatus::Uploading => refused(
-            "Image needs to be staged before 'glance-direct' method can be used".to_owned(),
-        ),
+        Method::GlanceDirect if status != ImageStatus::Uploading => {
+            refused("Image needs to be staged before 'glance-direct' method can be used".to_owned())
+        }
         Method::WebDownload | Method::GlanceDirect => Ok(()),
     }
 }

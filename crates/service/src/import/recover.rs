@@ -33,7 +33,10 @@ impl ImageService {
 
     async fn recover_import(&self, task: &TaskRecord) -> Result<()> {
         let end = self.failure("The server stopped before the import was done.".to_owned());
-        let id = task.image_id.as_deref().and_then(|id| id.parse::<ImageId>().ok());
+        let id = task
+            .image_id
+            .as_deref()
+            .and_then(|id| id.parse::<ImageId>().ok());
         let record = match id {
             Some(id) => match self.parts.db.images().get(&Scope::admin(), &id).await {
                 Err(db::Error::NotFound(_)) => None,
@@ -52,7 +55,12 @@ impl ImageService {
         Ok(())
     }
 
-    async fn send_back(&self, record: &ImageRecord, task: &TaskRecord, end: db::TaskEnd) -> Result<()> {
+    async fn send_back(
+        &self,
+        record: &ImageRecord,
+        task: &TaskRecord,
+        end: db::TaskEnd,
+    ) -> Result<()> {
         let id = record.id;
         let stores = self.stores_named(task);
         self.remove_unrecorded(record, &stores).await;
@@ -81,10 +89,8 @@ impl ImageService {
             _ => step.content = Content::Unchanged,
         }
         let is_back = self.parts.db.imports().step(&step).await?;
-        let keeps_staged = matches!(
-            step.status,
-            Some((_, ImageStatus::Uploading))
-        ) || record.status == ImageStatus::Uploading;
+        let keeps_staged = matches!(step.status, Some((_, ImageStatus::Uploading)))
+            || record.status == ImageStatus::Uploading;
         if is_back && !keeps_staged {
             self.unstage(&id).await;
         }
@@ -108,7 +114,10 @@ impl ImageService {
             .iter()
             .map(|location| location.url.as_str())
             .collect();
-        for store in stores.iter().filter_map(|id| self.parts.stores.get(id).ok()) {
+        for store in stores
+            .iter()
+            .filter_map(|id| self.parts.stores.get(id).ok())
+        {
             for place in store.places_of(&record.id) {
                 if recorded.contains(&place.url.as_str()) {
                     continue;
@@ -130,11 +139,19 @@ impl ImageService {
                 // Whole, or it would not be under its name.
                 (Some(size), None) => {
                     let host = self.config().import.stage_host.as_deref();
-                    self.parts.db.imports().staged(&record.id, size, host).await?;
+                    self.parts
+                        .db
+                        .imports()
+                        .staged(&record.id, size, host)
+                        .await?;
                 }
                 (None, _) => {
                     let from = ImageStatus::Uploading;
-                    self.parts.db.images().restore_queued(&record.id, from).await?;
+                    self.parts
+                        .db
+                        .images()
+                        .restore_queued(&record.id, from)
+                        .await?;
                 }
             }
             tracing::warn!(image.id = %record.id, "unfinished staging put right");

@@ -206,18 +206,7 @@ impl ImageService {
                 Broken::Source(format!("Fetching the data failed: {error}"))
             })?;
         let failure = fetched.failure();
-        if fetched
-            .size_bytes
-            .is_some_and(|size| size > self.config().image_size_cap)
-        {
-            return Err(Broken::Source(Error::TooLarge.to_string()));
-        }
-        let put = self.put_staged(
-            &job.record.id,
-            fetched.size_bytes,
-            fetched.size_bytes,
-            fetched.data,
-        );
+        let put = self.put_staged(&job.record.id, fetched.size_bytes, fetched.data);
         match self.while_wanted(job, "Fetching the data", put).await? {
             Ok(_) => Ok(()),
             Err(error) => Err(match failure.take() {
@@ -346,7 +335,10 @@ impl ImageService {
         if !reverted && let Err(error) = self.parts.db.tasks().finish(&job.task, &end).await {
             tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "the task stays unfinished until the next start");
         }
-        if staged.is_none() && job.method != Method::CopyImage && !self.is_staged_by_others(&job.record).await {
+        if staged.is_none()
+            && job.method != Method::CopyImage
+            && !self.is_staged_by_others(&job.record).await
+        {
             self.unstage(&id).await;
         }
     }
@@ -355,10 +347,7 @@ impl ImageService {
     async fn is_staged_by_others(&self, record: &ImageRecord) -> bool {
         let scope = vidimus_db::Scope::admin();
         match self.parts.db.images().get(&scope, &record.id).await {
-            Ok(now) => matches!(
-                now.status,
-                ImageStatus::Uploading | ImageStatus::Importing
-            ),
+            Ok(now) => matches!(now.status, ImageStatus::Uploading | ImageStatus::Importing),
             Err(_) => false,
         }
     }
@@ -377,4 +366,3 @@ pub(super) fn way_back(staged: Option<u64>) -> (Option<(ImageStatus, ImageStatus
         ),
     }
 }
-

@@ -40,7 +40,8 @@ pub fn validate_task_body(body: &Map<String, Value>) -> Result<(), SchemaError> 
 
 fn properties() -> Map<String, Value> {
     let text = |description: &str| json!({"type": "string", "description": description});
-    let null_or = |kind: &str, description: &str| json!({"type": ["null", kind], "description": description});
+    let null_or =
+        |kind: &str, description: &str| json!({"type": ["null", kind], "description": description});
     let properties = [
         (
             "id",

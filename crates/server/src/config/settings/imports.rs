@@ -34,7 +34,9 @@ pub(super) fn imports(resolver: &Resolver<'_>) -> Result<Imports, ConfigError> {
     Ok(Imports {
         workers: usize::try_from(resolver.get(&imports::TASK_POOL_THREADS)?).unwrap_or(usize::MAX),
         task_time_to_live: Duration::from_secs(
-            resolver.get(&imports::TASK_TIME_TO_LIVE)?.saturating_mul(3600),
+            resolver
+                .get(&imports::TASK_TIME_TO_LIVE)?
+                .saturating_mul(3600),
         ),
         allowed_schemes: lower(resolver.get(&imports::ALLOWED_SCHEMES)?),
         disallowed_schemes: lower(resolver.get(&imports::DISALLOWED_SCHEMES)?),

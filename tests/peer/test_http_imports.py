@@ -1,0 +1,81 @@
+"""Staging, imports, tasks and copies: the same requests to Glance and to us, on a site with one store and with three."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from harness.glance import Glance, Options
+from harness.golden import Golden, alike, comparable, record
+from harness.process import free_port
+from harness.source import Source
+from harness.vidimus import beside_glance
+from replay.callers import ADMIN
+from replay.import_differences import differences
+from replay.imports import scenarios, store_scenarios
+
+PORT = free_port()
+FILTER = {"import_filtering_opts": {"allowed_hosts": "[127.0.0.1]", "allowed_ports": "[]"}}
+ONE = Options(identity=True, cache=False, flavor="", sections=FILTER)
+THREE = Options(identity=True, cache=False, flavor="", sections=FILTER, backends=("fast", "slow", "cold"))
+SITES = ((ONE, scenarios), (THREE, store_scenarios))
+CASES = [
+    f"{scenario.name}/{step.name}"
+    for _, build in SITES
+    for scenario in build(f"http://127.0.0.1:{PORT}")
+    for step in scenario.steps
+]
+DIFFERENCES = differences(f"http://127.0.0.1:{PORT}")
+BY_CASE = {case: difference for difference in DIFFERENCES for case in difference.cases}
+# Ids that a server made up; those of the scenarios look otherwise.
+RANDOM_ID = re.compile(r"\b(?![0-9a-f]{8}-0000-4000-8000-)[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b")
+
+
+@pytest.fixture(scope="module")
+def source() -> Iterator[Source]:
+    with Source(PORT) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def of_glance(tmp_path_factory: pytest.TempPathFactory, source: Source) -> dict[str, Golden]:
+    answers = {}
+    for options, build in SITES:
+        with Glance(tmp_path_factory.mktemp("imports-glance"), options=options) as server:
+            answers.update(record(server, build(source.url), ADMIN))
+    return answers
+
+
+@pytest.fixture(scope="module")
+def of_vidimus(tmp_path_factory: pytest.TempPathFactory, source: Source) -> dict[str, Golden]:
+    answers = {}
+    for options, build in SITES:
+        with beside_glance(tmp_path_factory.mktemp("imports-vidimus"), options) as server:
+            answers.update(record(server, build(source.url), ADMIN))
+    return answers
+
+
+def without_random(golden: Golden) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(RANDOM_ID.sub("<random>", json.dumps(comparable(golden))))
+    return told
+
+
+def test_differences_name_cases_that_exist_once() -> None:
+    named = [case for difference in DIFFERENCES for case in difference.cases]
+    assert sorted(set(named) - set(CASES)) == []
+    assert sorted({case for case in named if named.count(case) > 1}) == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_answer(case: str, of_glance: dict[str, Golden], of_vidimus: dict[str, Golden]) -> None:
+    expected = without_random(of_glance[case])
+    difference = BY_CASE.get(case)
+    if difference is not None:
+        overlaid = difference.overlay(expected)
+        assert overlaid != expected, f"no difference any more: {difference.reason}"
+        expected = overlaid
+    assert alike(expected, without_random(of_vidimus[case])) == expected
