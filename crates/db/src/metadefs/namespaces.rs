@@ -111,7 +111,11 @@ impl NamespaceSortKey {
             Self::CreatedAt => Expr::col("created_at"),
             Self::DisplayName => text("display_name"),
             Self::Description => text("description"),
-            Self::Visibility => text("visibility"),
+            // As records are read.
+            Self::Visibility => {
+                Func::coalesce([Expr::col("visibility"), Visibility::Private.as_str().into()])
+                    .into()
+            }
             Self::Protected => Func::coalesce([Expr::col("protected"), false.into()]).into(),
             Self::UpdatedAt => {
                 Func::coalesce([Expr::col("updated_at"), Expr::col("created_at")]).into()

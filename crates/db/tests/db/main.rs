@@ -8,6 +8,7 @@
 mod cached;
 mod changes;
 mod filters;
+mod metadefs;
 mod paging;
 mod schema;
 mod support;
