@@ -86,16 +86,15 @@ fn refuse_unsupported(arguments: &ImageCreate) -> Result<()> {
 
 /// The image's name and the source of its data.
 ///
-/// Compat: without `--file`, standard input is the data unless it is a terminal or closed, so a script with nothing on
-/// it creates an image of no bytes. If there is neither, a file whose path is the image's name is taken.
+/// Compat: without `--file`, standard input is the data unless it is a terminal, so a script with nothing on it creates an
+/// image of no bytes. If there is neither, a file whose path is the image's name is taken. For openstackclient a closed
+/// standard input is none; here it cannot be told from `/dev/null`, which Rust opens in its place.
 fn source(arguments: &ImageCreate) -> Result<(String, Option<Source>)> {
     let name = arguments.name.clone();
     if let Some(path) = arguments.file.as_ref().filter(|path| !path.is_empty()) {
         return Ok((name, Some(Source::File(path.clone()))));
     }
-    let stdin = io::stdin();
-    let is_open = rustix::fs::fstat(stdin.as_fd()).is_ok();
-    if is_open && !stdin.is_terminal() {
+    if !io::stdin().is_terminal() {
         return Ok((name, Some(Source::Stdin)));
     }
     let path = Path::new(&name);
