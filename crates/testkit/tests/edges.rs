@@ -1,5 +1,7 @@
 //! Which crate may use which: `cargo metadata` against the table in ARCHITECTURE.md.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,

@@ -1,5 +1,7 @@
 //! The use cases on a real database, a real store and a real cache; only faults are made up.
 
+#![expect(clippy::unwrap_used, reason = "tests")]
+
 mod downloads;
 mod support;
 mod uploads;
