@@ -2,7 +2,7 @@
 
 from replay.steps import NOBODY, Ids, Scenario, Step, create, get, request, send_json
 
-M = Ids(0x70)
+M = Ids(0x72)
 
 
 def members(image: str, member: str = "") -> str:
