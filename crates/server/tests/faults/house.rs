@@ -31,6 +31,10 @@ pub(crate) async fn inspect(server: &TestServer, workers: &mut [Worker], clears:
             "an image nobody made: {id}"
         );
     }
+    let in_doubt: Vec<ImageId> = entries()
+        .filter(|entry| entry.in_doubt.is_some())
+        .map(|entry| entry.id)
+        .collect();
     for entry in workers.iter_mut().flat_map(|worker| &mut worker.entries) {
         settle(entry, shown.get(&entry.id));
     }
@@ -40,6 +44,8 @@ pub(crate) async fn inspect(server: &TestServer, workers: &mut [Worker], clears:
     }
     let contents = contents(workers);
     check_store(&server.data_dir().join("images"), &contents);
+    // Tells a copy that a crash left apart from one that came too late in a running server.
+    eprintln!("in doubt at the kill: {in_doubt:?}");
     check_cache(server, &api, workers, &contents, clears).await;
     for (id, bytes) in &contents {
         let answer = api
