@@ -8,10 +8,12 @@ mod context;
 mod error;
 pub mod identity;
 pub mod policy;
+mod protect;
 mod trusted;
 
 pub use context::{Context, Scope, new_request_id};
 pub use error::Error;
 pub use identity::{Identity, Unauthenticated};
 pub use policy::{Action, Denied, Policy, PolicyConfig, Target, Value};
+pub use protect::{Access, ProtectionError, ProtectionFormat, Protections};
 pub use trusted::{Peer, TrustedSources};

@@ -4,7 +4,7 @@ use std::{fmt, io::ErrorKind, path::Path, sync::Arc};
 
 use serde_json::{Map, Value};
 use thiserror::Error;
-use vidimus_auth::{Policy, PolicyConfig, TrustedSources};
+use vidimus_auth::{Policy, PolicyConfig, ProtectionFormat, Protections, TrustedSources};
 use vidimus_cache::{CacheConfig, ImageCache};
 use vidimus_db::{Db, DbConfig};
 use vidimus_digest::Algorithm;
@@ -183,7 +183,9 @@ fn import_methods(settings: &Settings) -> Vec<String> {
     methods.retain(|method| {
         let is_there = method != "glance-download";
         if !is_there {
-            tracing::warn!("`glance-download` in `enabled_import_methods` is not built in and is not offered");
+            tracing::warn!(
+                "`glance-download` in `enabled_import_methods` is not built in and is not offered"
+            );
         }
         is_there
     });
@@ -249,6 +251,7 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
         member_quota: images.member_quota,
         hash_algorithm,
         schema: schema(images)?,
+        protections: protections(images)?,
         inspection: Rules {
             require_match: images.require_format_match,
             gpt_nonfatal: images.gpt_safety_checks_nonfatal.clone(),
@@ -293,6 +296,24 @@ fn schema(images: &Images) -> Result<SchemaOptions, BootError> {
         .check()
         .map_err(|error| BootError::new("`schema-image.json` cannot be used", error))?;
     Ok(schema)
+}
+
+/// Who may do what with custom properties.
+fn protections(images: &Images) -> Result<Option<Protections>, BootError> {
+    let Some(file) = &images.property_protection_file else {
+        return Ok(None);
+    };
+    let path = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| BootError::new(format!("`{path}` cannot be read"), error))?;
+    let format = if images.protects_by_policies {
+        ProtectionFormat::Policies
+    } else {
+        ProtectionFormat::Roles
+    };
+    Protections::parse(&text, format)
+        .map(Some)
+        .map_err(|error| BootError::new(format!("`{path}` cannot be used"), error))
 }
 
 fn custom_schema(file: &Path) -> Result<Option<Map<String, Value>>, BootError> {

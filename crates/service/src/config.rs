@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use vidimus_auth::Protections;
 use vidimus_digest::Algorithm;
 use vidimus_inspect::Rules;
 use vidimus_types::schema::SchemaOptions;
@@ -28,6 +29,8 @@ pub struct ServiceConfig {
     pub hash_algorithm: Algorithm,
     /// The formats and custom properties clients may use.
     pub schema: SchemaOptions,
+    /// Who may do what with custom properties; without any, whoever may change the image (`property_protection_file`).
+    pub protections: Option<Protections>,
     /// How strictly content must match its declared format.
     pub inspection: Rules,
     /// The ways to import, in the order they are advertised (`enabled_import_methods`).
@@ -60,6 +63,7 @@ impl Default for ServiceConfig {
             member_quota: 128,
             hash_algorithm: Algorithm::sha512(),
             schema: SchemaOptions::default(),
+            protections: None,
             inspection: Rules::default(),
             import_methods: ["glance-direct", "web-download", "copy-image"]
                 .map(str::to_owned)

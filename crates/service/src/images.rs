@@ -1,7 +1,7 @@
 //! Create, show, update and delete an image.
 
 use serde_json::{Map, Value};
-use vidimus_auth::{Action, Context, Target};
+use vidimus_auth::{Access, Action, Context, Target};
 use vidimus_db::{self as db, ImageRecord, NewImage};
 use vidimus_types::{
     Change, ImageId, ImageStatus, Visibility, is_reserved, schema::validate_image_body,
@@ -101,6 +101,11 @@ impl ImageService {
             .collect();
         if image.properties.iter().any(|(name, _)| name == "locations") {
             return Err(Error::Reserved("locations".to_owned()));
+        }
+        for (name, _) in &image.properties {
+            if !self.may_touch(ctx, name, Access::Create) {
+                return Err(Error::Reserved(name.clone()));
+            }
         }
         self.check_property_quota(image.properties.len())?;
         self.check_tag_quota(image.tags.len())?;
@@ -239,6 +244,16 @@ impl ImageService {
             }
             Err(denied) => Err(denied.into()),
         }
+    }
+
+    /// Whether the caller may see the custom property of this name.
+    pub fn may_read_property(&self, ctx: &Context, name: &str) -> bool {
+        self.may_touch(ctx, name, Access::Read)
+    }
+
+    pub(crate) fn may_touch(&self, ctx: &Context, property: &str, access: Access) -> bool {
+        let protections = self.config().protections.as_ref();
+        protections.is_none_or(|rules| rules.allow(&self.parts.policy, ctx, property, access))
     }
 
     pub(crate) fn check_property_quota(&self, count: usize) -> Result<()> {

@@ -1,7 +1,7 @@
 //! Applies the changes of a PATCH to an image held in memory, one after the other; nothing is saved here.
 
 use serde_json::Value;
-use vidimus_auth::{Action, Context};
+use vidimus_auth::{Access, Action, Context};
 use vidimus_db::{ImageChanges, ImageRecord};
 use vidimus_types::{Change, ImageStatus, Operation, PatchDialect, Visibility};
 
@@ -182,7 +182,15 @@ impl ImageService {
             return Err(Error::OwnerFixed);
         }
 
-        let exists = is_base || edit.has(&attribute);
+        // A property the caller may not see is as good as none.
+        let is_seen = edit.has(&attribute) && self.may_touch(ctx, &attribute, Access::Read);
+        let exists = is_base || is_seen;
+        let access = match change.operation {
+            Operation::Remove => Access::Delete,
+            _ if is_seen => Access::Update,
+            _ => Access::Create,
+        };
+        let is_reserved = || !is_base && !self.may_touch(ctx, &attribute, access);
         match change.operation {
             Operation::Add(_) if exists && change.dialect == PatchDialect::V20 => {
                 Err(Error::PropertyPresent(attribute))
@@ -197,11 +205,15 @@ impl ImageService {
                         "Custom property should not be greater than 255 characters.".to_owned(),
                     ));
                 }
+                if is_reserved() {
+                    return Err(Error::Reserved(attribute));
+                }
                 edit.set_property(attribute, value);
                 Ok(())
             }
             Operation::Remove if is_base => Err(Error::NotRemovable(attribute)),
             Operation::Remove if !exists => Err(Error::PropertyMissing(attribute)),
+            Operation::Remove if is_reserved() => Err(Error::Reserved(attribute)),
             Operation::Remove => {
                 edit.record
                     .properties

@@ -275,7 +275,7 @@ DIFFERENCES: list[Difference] = [
         status=200,
         body={
             "member_id": "Projekt ü",
-            "image_id": "00000070-0000-4000-8000-000000000001",
+            "image_id": "00000072-0000-4000-8000-000000000001",
             "status": "pending",
             "created_at": "<time>",
             "updated_at": "<time>",

@@ -80,10 +80,15 @@ impl ConfigArgs {
         for dir in &mut policy.dirs {
             *dir = beside.join(&*dir);
         }
+        let images = &mut loaded.settings.images;
+        images.property_protection_file = images
+            .property_protection_file
+            .take()
+            .map(|file| beside.join(file));
         let schema_file = beside.join("schema-image.json");
         // Without a configuration nobody expects the file, and its absence is not worth a warning.
         if !self.is_embedded() || schema_file.exists() {
-            loaded.settings.images.schema_file = Some(schema_file);
+            images.schema_file = Some(schema_file);
         }
         Ok(loaded)
     }

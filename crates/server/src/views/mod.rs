@@ -14,7 +14,7 @@ const HIDDEN: &[&str] = &["os_glance_stage_host", "os_glance_hash_op_host"];
 pub(crate) fn image_view(service: &ImageService, ctx: &Context, record: &ImageRecord) -> Value {
     let mut view = Map::with_capacity(record.properties.len() + 24);
     for (name, value) in &record.properties {
-        if !HIDDEN.contains(&name.as_str()) {
+        if !HIDDEN.contains(&name.as_str()) && service.may_read_property(ctx, name) {
             view.insert(name.clone(), value.as_deref().unwrap_or_default().into());
         }
     }

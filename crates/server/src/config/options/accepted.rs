@@ -66,14 +66,6 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
     },
     Accepted {
         group: "DEFAULT",
-        reason: "property protection is not built in",
-        names: &[
-            "property_protection_file",
-            "property_protection_rule_format",
-        ],
-    },
-    Accepted {
-        group: "DEFAULT",
         reason: "see `[vidimus] auth` for who may call",
         names: &["allow_anonymous_access"],
     },

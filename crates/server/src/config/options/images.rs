@@ -1,5 +1,7 @@
 //! Limits of images, their hashes and their formats.
 
+use std::path::PathBuf;
+
 use crate::config::{
     kind::Kind,
     option::{Opt, options},
@@ -27,6 +29,14 @@ options! {
     IMAGE_LOCATION_QUOTA: i64 = Opt::new("DEFAULT", "image_location_quota", Kind::INT)
         .default("10")
         .help("Locations an image may have. Negative: any number.");
+    PROPERTY_PROTECTION_FILE: Option<PathBuf> =
+        Opt::new("DEFAULT", "property_protection_file", Kind::Str)
+        .help("File that says who may create, read, update and delete which custom properties; a relative one is looked for \
+               beside the first configuration file. When unset, whoever may change an image may change them all.");
+    PROPERTY_PROTECTION_RULE_FORMAT: String =
+        Opt::new("DEFAULT", "property_protection_rule_format", Kind::Choice(&["roles", "policies"]))
+        .default("roles")
+        .help("What stands in that file: lists of roles, or the name of one policy rule each.");
     CONTAINER_FORMATS: Vec<String> = Opt::new("image_format", "container_formats", Kind::LIST)
         .default("ami,ari,aki,bare,ovf,ova,docker,compressed")
         .old(&[("DEFAULT", "container_formats")])

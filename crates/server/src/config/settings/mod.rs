@@ -118,6 +118,10 @@ pub struct Images {
     pub location_quota: i64,
     /// Where custom properties are described, if anybody looks for such a file; see `boot::custom_schema`.
     pub schema_file: Option<PathBuf>,
+    /// Who may do what with custom properties; relative as configured.
+    pub property_protection_file: Option<PathBuf>,
+    /// Whether that file names policy rules and not roles.
+    pub protects_by_policies: bool,
     /// Values of `container_format`.
     pub container_formats: Vec<String>,
     /// Values of `disk_format`.
@@ -297,6 +301,8 @@ fn images(resolver: &Resolver<'_>) -> Result<Images, ConfigError> {
         location_quota: resolver.get(&images::IMAGE_LOCATION_QUOTA)?,
         // Found by its place beside the configuration file, not by an option.
         schema_file: None,
+        property_protection_file: resolver.get(&images::PROPERTY_PROTECTION_FILE)?,
+        protects_by_policies: resolver.get(&images::PROPERTY_PROTECTION_RULE_FORMAT)? == "policies",
         container_formats: resolver.get(&images::CONTAINER_FORMATS)?,
         disk_formats: resolver.get(&images::DISK_FORMATS)?,
         require_format_match: resolver.get(&images::REQUIRE_IMAGE_FORMAT_MATCH)?,

@@ -1,0 +1,29 @@
+"""Property protections by roles and by policies: who may do what is what Glance says."""
+
+from __future__ import annotations
+
+import pytest
+
+from harness.glance import Glance
+from harness.golden import Golden, alike, comparable, record
+from harness.vidimus import beside_glance
+from replay.callers import ADMIN
+from replay.protections import FORMATS, SCENARIOS
+
+CASES = [f"{scenario.name}/{step.name}" for scenario in SCENARIOS for step in scenario.steps]
+
+
+@pytest.fixture(scope="module", params=FORMATS)
+def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Golden, Golden]]:
+    options = FORMATS[request.param]
+    with Glance(tmp_path_factory.mktemp("protections-glance"), options=options) as server:
+        theirs = record(server, SCENARIOS, ADMIN)
+    with beside_glance(tmp_path_factory.mktemp("protections-vidimus"), options) as server:
+        ours = record(server, SCENARIOS, ADMIN)
+    return {case: (theirs[case], ours[case]) for case in CASES}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_answer(case: str, answers: dict[str, tuple[Golden, Golden]]) -> None:
+    expected, got = map(comparable, answers[case])
+    assert alike(expected, got) == expected
