@@ -19,6 +19,10 @@ impl Content {
         let mut random = fastrand::Rng::with_seed(self.seed);
         let mut bytes = vec![0; self.size];
         random.fill(&mut bytes);
+        // Once in 65536 images these two would be those of a boot sector, whose partitions the inspector then judges.
+        if let Some(signature) = bytes.get_mut(510..512) {
+            signature.fill(0);
+        }
         bytes
     }
 
