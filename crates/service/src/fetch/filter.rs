@@ -88,6 +88,7 @@ impl UriFilter {
     /// The checks that need no resolver.
     fn admit_text(&self, uri: &str) -> Result<Url, Refusal> {
         let url = Url::parse(uri.trim()).map_err(|_| Refusal::NotAUrl)?;
+        authority(uri).ok_or(Refusal::NotAUrl)?;
         let host = url.host().ok_or(Refusal::NotAUrl)?;
         // Only http is spoken, whatever the lists say.
         if !matches!(url.scheme(), "http" | "https")
@@ -164,12 +165,19 @@ fn same_host(listed: &str, host: &str) -> bool {
     }
 }
 
+/// What stands between the scheme and the path. The parser makes up for much that is missing there; nothing is made up
+/// for here.
+fn authority(uri: &str) -> Option<&str> {
+    let rest = uri.split_once("://")?.1;
+    rest.split(['/', '?', '#', '\\'])
+        .next()
+        .filter(|authority| !authority.is_empty())
+}
+
 /// The port in the text of the URI, even if it is the one the scheme has anyway.
 fn written_port(uri: &str, url: &Url) -> Option<u16> {
     url.port().or_else(|| {
-        let authority = uri.split_once("://")?.1;
-        let authority = authority.split(['/', '?', '#', '\\']).next()?;
-        let host_and_port = authority.rsplit('@').next()?;
+        let host_and_port = authority(uri)?.rsplit('@').next()?;
         let (host, port) = host_and_port.rsplit_once(':')?;
         let is_inside_brackets = host.contains('[') && !host.contains(']');
         if is_inside_brackets {

@@ -101,11 +101,7 @@ impl ImportRequest {
             Value::String(text) => text.clone(),
             other => other.to_string(),
         };
-        let is_enabled = service
-            .config()
-            .import_methods
-            .iter()
-            .any(|enabled| *enabled == shown);
+        let is_enabled = service.config().import_methods.contains(&shown);
         let known = Method::named(&shown).filter(|_| is_enabled);
         let known = known
             .ok_or_else(|| Error::Invalid(format!("Unknown import method name '{shown}'.")))?;

@@ -223,7 +223,14 @@ impl Site {
             thin_provisioning: false,
         });
         let staging = Arc::new(staging.unwrap());
-        let service = ImageService::new(config, db.clone(), stores, Some(cache.clone()), policy);
+        let service = ImageService::new(
+            config,
+            db.clone(),
+            stores,
+            staging,
+            Some(cache.clone()),
+            policy,
+        );
         service.recover().await.unwrap();
         Self {
             service,
