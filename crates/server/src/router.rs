@@ -10,7 +10,10 @@ use axum::{
 use crate::{
     app::App,
     error::ApiError,
-    handlers::{actions, cache, image_data, images, imports, info, legacy_cache, members, metadefs, schemas, tags, tasks},
+    handlers::{
+        actions, cache, image_data, images, imports, info, legacy_cache, members, metadefs,
+        schemas, tags, tasks,
+    },
 };
 
 pub(crate) fn router(app: App) -> Router {

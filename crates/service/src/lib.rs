@@ -15,8 +15,8 @@ mod fetch;
 mod images;
 mod import;
 mod list;
-pub mod metadefs;
 mod members;
+pub mod metadefs;
 mod mirror;
 mod patch;
 mod recover;
@@ -49,8 +49,8 @@ pub use stores::StoreInfo;
 pub use tasks::TaskPage;
 pub use upload::UploadRequest;
 pub use vidimus_db::{
-    AssociationRecord, ImageRecord, LocationRecord, MemberRecord, MetadefTagRecord, NamespaceRecord,
-    PropertyRecord, ResourceTypeRecord,
+    AssociationRecord, ImageRecord, LocationRecord, MemberRecord, MetadefTagRecord,
+    NamespaceRecord, PropertyRecord, ResourceTypeRecord,
 };
 pub use vidimus_db::TaskRecord;
 pub use vidimus_store::ByteStream;
