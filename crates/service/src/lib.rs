@@ -124,7 +124,7 @@ impl ImageService {
         self.parts.policy.admit(ctx)
     }
 
-    /// Waits until uploads under way have ended, then writes down what the cache counted.
+    /// Waits until uploads under way have ended, writes down what the cache counted, and closes the database.
     pub async fn shut_down(&self) {
         self.parts.tasks.close();
         self.parts.tasks.wait().await;
@@ -136,6 +136,10 @@ impl ImageService {
                     "the cache index was not saved"
                 );
             }
+        }
+        // SQLite folds its write-ahead log into the file when the last connection closes, so that the file alone is whole.
+        if let Err(error) = self.parts.db.clone().close().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the database was not closed cleanly");
         }
     }
 }
