@@ -167,12 +167,13 @@ async fn weakness_16_d6_a_poisonous_image_stops_no_other() {
     assert_eq!((failure.image_id, failure.attempts), (poison, 11));
     assert_eq!(failure.last_error, "still not");
     // A worker that dies with an image in hand does not take it along.
-    let next = queue.next().await;
-    assert_eq!(next, poison);
+    assert_eq!(queue.next().await, poison);
+    let taken = tokio::time::Instant::now();
     let late = ImageId::random();
     queue.push(&late).await.unwrap();
     assert_eq!(queue.next().await, late);
     assert_eq!(queue.next().await, poison);
+    assert_eq!(taken.elapsed().as_secs(), 900);
     assert_eq!(queue.list(), [poison, late]);
 }
 
