@@ -15,7 +15,7 @@ use crate::json::python_json;
 
 /// A request that went wrong.
 #[derive(Debug)]
-pub struct ApiError {
+pub(crate) struct ApiError {
     status: StatusCode,
     body: ErrorBody,
     headers: Vec<(HeaderName, HeaderValue)>,

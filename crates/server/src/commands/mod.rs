@@ -23,7 +23,7 @@ use crate::{
     version,
     about = "The OpenStack image service: registers, stores, caches and serves disk images"
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
 }
@@ -42,7 +42,7 @@ enum Command {
 
 /// Where the configuration is.
 #[derive(Debug, Clone, Args)]
-pub struct ConfigArgs {
+pub(crate) struct ConfigArgs {
     /// A configuration file as Glance reads it; later ones win [default: none, everything below the data folder]
     #[arg(long = "config-file", value_name = "FILE")]
     config_files: Vec<PathBuf>,
@@ -95,7 +95,7 @@ impl ConfigArgs {
 }
 
 /// Runs the subcommand; `Ok` is the exit code.
-pub fn run(cli: Cli) -> Result<u8, BootError> {
+pub(crate) fn run(cli: Cli) -> Result<u8, BootError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

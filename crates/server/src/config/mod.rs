@@ -25,8 +25,8 @@ pub use error::{ConfigError, OptionName, Origin, Warning};
 pub use sample::{reference, sample};
 pub use secret::Secret;
 pub use settings::{
-    Api, Auth, AuthMode, Cache, CacheDriver, Cors, Database, FileStore, Flavor, Images, Log,
-    Policy, Server, Settings, StoreDefinition, StoreType, Stores,
+    Api, Auth, AuthMode, Cache, CacheDriver, Cors, Database, FileStore, Flavor, Images, Imports,
+    Log, Policy, Server, Settings, StoreDefinition, StoreType, Stores,
 };
 
 use resolve::Resolver;

@@ -58,12 +58,15 @@ pub(crate) async fn json_body(
     if content_length(headers).is_some_and(|length| length > BODY_BYTES as u64) {
         return Err(too_large());
     }
-    let bytes = Limited::new(body, BODY_BYTES).collect().await.map_err(|error| {
-        if error.is::<LengthLimitError>() {
-            return too_large();
-        }
-        ApiError::bad_request("The request ended before its body was complete.")
-    })?;
+    let bytes = Limited::new(body, BODY_BYTES)
+        .collect()
+        .await
+        .map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                return too_large();
+            }
+            ApiError::bad_request("The request ended before its body was complete.")
+        })?;
     match serde_json::from_slice(&bytes.to_bytes()) {
         Ok(value @ (Value::Object(_) | Value::Array(_))) => Ok(value),
         Ok(_) => Err(ApiError::bad_request(

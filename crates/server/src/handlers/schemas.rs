@@ -1,8 +1,8 @@
 //! `/v2/schemas/…`.
 
 use axum::{extract::State, http::StatusCode};
-use vidimus_types::schema::{image_schema, images_schema, member_schema, members_schema};
 use vidimus_types::schema::task::{task_schema, tasks_schema};
+use vidimus_types::schema::{image_schema, images_schema, member_schema, members_schema};
 
 use super::{Answer, json};
 use crate::app::{App, Call};

@@ -161,11 +161,7 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
     Accepted {
         group: "task",
         reason: "tasks of the legacy API are not run",
-        names: &[
-            "task_executor",
-            "work_dir",
-            "eventlet_executor_pool_size",
-        ],
+        names: &["task_executor", "work_dir", "eventlet_executor_pool_size"],
     },
     Accepted {
         group: "taskflow_executor",
