@@ -44,7 +44,6 @@ KNOWN = {
     "image set --activate queued": "the same",
     "image show --human-readable queued": "openstackclient fails with a KeyError where there is no size",
     "cached image clear, no cache": "we add the cause",
-    "cached image list sorted by mixed column": "cliff loses all rows when a column cannot be sorted",
     "image set --accept without project": "openstackclient fails with an AttributeError",
     "image create --volume": "not supported, and said so",
     "image create --sign": "not supported, and said so",
