@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,10 +88,19 @@ def test_the_other_finds_everything(order: tuple[House, Start, Start]) -> None:
             image["tags"] = sorted(image["tags"])
         assert after == before
         assert [image["id"] for image in api.get("/v2/images")["images"]] == [image["id"] for image in listed["images"]]
-        assert api.get("/v2/cache") == cached
+        assert to_the_second(api.get("/v2/cache")) == to_the_second(cached)
         for name in ("plain", "cached"):
             assert api.download(images[name]) == CONTENT[name]
             assert after[name]["os_hash_value"] == hashlib.sha512(CONTENT[name]).hexdigest()
+
+
+def to_the_second(cache: dict[str, Any]) -> list[tuple[object, ...]]:
+    """The copies without the fraction of their times, which the files in the folder need not keep."""
+    assert cache["queued_images"] == []
+    return [
+        (copy["image_id"], copy["size"], copy["hits"], int(copy["last_accessed"]), int(copy["last_modified"]))
+        for copy in cache["cached_images"]
+    ]
 
 
 def test_the_other_goes_on_from_there(order: tuple[House, Start, Start]) -> None:
