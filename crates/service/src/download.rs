@@ -94,7 +94,7 @@ impl ImageService {
             id: record.id,
             locations,
         };
-        let (body, cache) = match self.lookup(&record, size_bytes).await {
+        let (body, cache) = match self.lookup(&record, size_bytes, range.is_none()).await {
             Some(Lookup::Hit(file)) => {
                 let body = ImageBody::File {
                     file: Arc::clone(&file.file),
@@ -108,8 +108,7 @@ impl ImageService {
             {
                 (source.follow(reader, wanted), "filling")
             }
-            Some(Lookup::Miss(permit)) if range.is_none() => (source.fill(permit, wanted), "miss"),
-            // A range of an image that is not cached does not fetch all of it: probing a header must stay cheap.
+            Some(Lookup::Miss(permit)) => (source.fill(permit, wanted), "miss"),
             _ => match source.open(range).await? {
                 Some(read) => (read.into(), "bypass"),
                 None => return Ok(None),
@@ -163,24 +162,21 @@ impl ImageService {
         reader
             .finished()
             .await
-            .map_err(|error| PrefetchError::Failed(error.to_string()))
+            .map_err(|error| PrefetchError::Failed(chain(&error)))
     }
 
     /// `None` where the cache has no say in this download.
-    async fn lookup(&self, record: &ImageRecord, size_bytes: u64) -> Option<Lookup> {
+    async fn lookup(&self, record: &ImageRecord, size_bytes: u64, whole: bool) -> Option<Lookup> {
         // Only active images: what a deactivated one holds is under investigation and read from its store.
-        match &self.parts.cache {
-            Some(cache)
-                if self.config().cache_downloads && record.status == ImageStatus::Active =>
-            {
-                Some(
-                    cache
-                        .lookup(&record.id, &expected(record, size_bytes))
-                        .await,
-                )
-            }
-            _ => None,
-        }
+        let is_cacheable = self.config().cache_downloads && record.status == ImageStatus::Active;
+        let cache = self.parts.cache.as_ref().filter(|_| is_cacheable)?;
+        let expected = expected(record, size_bytes);
+        Some(if whole {
+            cache.lookup(&record.id, &expected).await
+        } else {
+            // A range of an image that is not cached does not fetch all of it: probing a header must stay cheap.
+            cache.lookup_present(&record.id, &expected).await
+        })
     }
 
     /// The active locations, in the order to try them.
@@ -236,8 +232,14 @@ pub(crate) enum PrefetchError {
 
 impl PrefetchError {
     fn failed(error: Error) -> Self {
-        Self::Failed(error.to_string())
+        Self::Failed(chain(&error))
     }
+}
+
+/// An error with its causes, for who looks at the queue.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn expected(record: &ImageRecord, size_bytes: u64) -> Expected {

@@ -48,11 +48,11 @@ pub use recover::Recovery;
 pub use stores::StoreInfo;
 pub use tasks::TaskPage;
 pub use upload::UploadRequest;
+pub use vidimus_db::TaskRecord;
 pub use vidimus_db::{
     AssociationRecord, ImageRecord, LocationRecord, MemberRecord, MetadefTagRecord,
     NamespaceRecord, PropertyRecord, ResourceTypeRecord,
 };
-pub use vidimus_db::TaskRecord;
 pub use vidimus_store::ByteStream;
 pub use workers::Workers;
 
@@ -139,7 +139,10 @@ impl ImageService {
         }
         // SQLite folds its write-ahead log into the file when the last connection closes, so that the file alone is whole.
         if let Err(error) = self.parts.db.clone().close().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the database was not closed cleanly");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the database was not closed cleanly"
+            );
         }
     }
 }

@@ -8,8 +8,8 @@
 mod cached;
 mod changes;
 mod filters;
-mod members;
 mod imports;
+mod members;
 mod metadefs;
 mod paging;
 mod schema;

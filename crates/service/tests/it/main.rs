@@ -1,6 +1,6 @@
 //! The use cases on a real database, a real store and a real cache; only faults are made up.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, unreachable_pub, reason = "tests")]
 
 mod downloads;
 mod support;

@@ -1,8 +1,8 @@
 //! The JSON schemas of an image and of a list of images, and the check of a request body against the former.
 //!
 //! Clients fetch the documents and read them with software, so names, types, limits and their order are Glance's. What a
-//! refused body is answered with is Glance's text as well, down to the layout its Python libraries give it; [`pyrepr`]
-//! prints it, [`validate`] finds out what is wrong. Rules no schema can express are not checked here.
+//! refused body is answered with is Glance's text as well, down to the layout its Python libraries give it; `pyrepr`
+//! prints it, `validate` finds out what is wrong. Rules no schema can express are not checked here.
 
 mod document;
 mod member;
