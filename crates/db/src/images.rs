@@ -1,5 +1,7 @@
 //! Images: one transaction for each change, and each change only from the status the caller expects.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, DbErr, SqlErr, Value,
@@ -147,6 +149,28 @@ impl<'a> Images<'a> {
         let found = self.find(&tx, condition).await?;
         tx.commit().await?;
         Ok(found)
+    }
+
+    /// Which of these images are still there, in whatever status but deleted.
+    pub async fn present_among(&self, ids: &[ImageId]) -> Result<HashSet<ImageId>> {
+        let mut present = HashSet::with_capacity(ids.len());
+        let tx = self.db.read().await?;
+        // Databases limit the values of one statement.
+        for some in ids.chunks(500) {
+            let words = some.iter().map(ImageId::as_str);
+            let query = Query::select()
+                .column("id")
+                .from("images")
+                .and_where(Expr::col("id").is_in(words))
+                .and_where(self.db.dialect().is_false(("images", "deleted")))
+                .to_owned();
+            for row in tx.query_all(&query).await? {
+                let id: String = row.try_get("", "id")?;
+                present.extend(id.parse::<ImageId>());
+            }
+        }
+        tx.commit().await?;
+        Ok(present)
     }
 
     /// Registers an image. [`Error::Duplicate`] if there is, or ever was, one of the same id.

@@ -108,7 +108,7 @@ impl Image {
     /// Compat: openstacksdk drops a key named `self` wherever Glance sends one.
     pub(crate) fn from_json(mut body: Value) -> serde_json::Result<Self> {
         if let Some(object) = body.as_object_mut() {
-            object.remove("self");
+            object.shift_remove("self");
         }
         serde_json::from_value(body)
     }

@@ -73,6 +73,7 @@ pub async fn boot(settings: &Settings, own_url: &str) -> Result<App, BootError> 
         uploads = recovery.uploads,
         leftovers = recovery.leftovers,
         removals = recovery.removals,
+        copies = recovery.copies,
         "recovered"
     );
     let http = HttpConfig {

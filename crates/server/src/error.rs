@@ -189,6 +189,10 @@ impl ErrorBody {
             return response;
         };
         let status = response.status();
+        if status == StatusCode::NOT_FOUND {
+            // Put there by the router for paths it knows and this site has not.
+            response.headers_mut().remove(header::ALLOW);
+        }
         let title = reason(status);
         let form = Form::preferred(asked.accept.as_ref());
         let status_line = format!("{} {title}", status.as_u16());

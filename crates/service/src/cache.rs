@@ -176,6 +176,36 @@ impl ImageService {
         }
     }
 
+    /// Drops what the cache and the queue have of images that were deleted, as a crash between the row and the cache leaves
+    /// behind. Nobody would be served from it, but it takes room.
+    pub(crate) async fn forget_deleted(&self) -> Result<usize> {
+        let Some(cache) = &self.parts.cache else {
+            return Ok(0);
+        };
+        let mut ids = cache.queue().list();
+        ids.extend(cache.list().iter().map(|entry| entry.image_id));
+        let present = self.parts.db.images().present_among(&ids).await?;
+        let deleted: Vec<_> = ids.iter().filter(|id| !present.contains(*id)).collect();
+        for id in &deleted {
+            self.forget_cached(id).await;
+        }
+        Ok(deleted.len())
+    }
+
+    /// Drops the copy of an image that was deleted while it was fetched.
+    ///
+    /// The delete may have looked into the cache before the fill began. The row goes first, so one of the two sees the
+    /// other.
+    pub(crate) async fn forget_if_deleted(&self, id: &ImageId) {
+        match self.parts.db.images().present_among(&[*id]).await {
+            Ok(present) if present.is_empty() => self.forget_cached(id).await,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(image.id = %id, error = &error as &dyn std::error::Error, "whether the image is still there is not known");
+            }
+        }
+    }
+
     /// Drops whatever the cache has of an image. A copy that cannot be removed is dropped at the next start or prune;
     /// nobody is served from it meanwhile, since the image is looked up first.
     pub(crate) async fn forget_cached(&self, id: &ImageId) {

@@ -159,10 +159,9 @@ impl ImageService {
                 )));
             }
         };
-        reader
-            .finished()
-            .await
-            .map_err(|error| PrefetchError::Failed(chain(&error)))
+        let outcome = reader.finished().await;
+        self.forget_if_deleted(id).await;
+        outcome.map_err(|error| PrefetchError::Failed(chain(&error)))
     }
 
     /// `None` where the cache has no say in this download.
@@ -299,6 +298,12 @@ impl Source {
 
     fn fill(self, permit: FillPermit, wanted: ByteRange) -> ImageBody {
         let reader = permit.fill(self.clone().lazy_stream(wanted));
+        let (service, id, filled) = (self.service.clone(), self.id, reader.clone());
+        self.service.parts.tasks.spawn(async move {
+            if filled.finished().await.is_ok() {
+                service.forget_if_deleted(&id).await;
+            }
+        });
         self.follow(reader, wanted)
     }
 

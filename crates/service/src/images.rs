@@ -46,8 +46,9 @@ impl ImageService {
                 .filter_map(|(name, value)| Some((name.as_str(), value.as_str()?))),
         )?;
 
-        let tags = texts(body.remove("tags"));
-        let id = match body.remove("id") {
+        // What is left over in the end are the custom properties, whose order shows: hence no plain `remove`.
+        let tags = texts(body.shift_remove("tags"));
+        let id = match body.shift_remove("id") {
             Some(Value::String(id)) => id
                 .parse()
                 .map_err(|_| Error::Invalid(format!("Invalid image id: {id}")))?,
@@ -57,22 +58,22 @@ impl ImageService {
             .iter()
             .find(|name| body.contains_key(**name))
             .copied();
-        let visibility = match body.remove("visibility") {
+        let visibility = match body.shift_remove("visibility") {
             Some(Value::String(word)) => word.parse().unwrap_or(Visibility::Shared),
             _ => Visibility::Shared,
         };
-        let owner = match body.remove("owner") {
+        let owner = match body.shift_remove("owner") {
             None => ctx.project_id().map(str::to_owned),
             given => optional_text(given),
         };
         let mut image = NewImage {
-            name: optional_text(body.remove("name")),
-            disk_format: optional_text(body.remove("disk_format")),
-            container_format: optional_text(body.remove("container_format")),
-            min_disk: field_u32("min_disk", body.remove("min_disk"))?,
-            min_ram: field_u32("min_ram", body.remove("min_ram"))?,
-            protected: body.remove("protected") == Some(Value::Bool(true)),
-            os_hidden: body.remove("os_hidden") == Some(Value::Bool(true)),
+            name: optional_text(body.shift_remove("name")),
+            disk_format: optional_text(body.shift_remove("disk_format")),
+            container_format: optional_text(body.shift_remove("container_format")),
+            min_disk: field_u32("min_disk", body.shift_remove("min_disk"))?,
+            min_ram: field_u32("min_ram", body.shift_remove("min_ram"))?,
+            protected: body.shift_remove("protected") == Some(Value::Bool(true)),
+            os_hidden: body.shift_remove("os_hidden") == Some(Value::Bool(true)),
             tags: distinct(tags),
             visibility,
             ..NewImage::new(id, owner)

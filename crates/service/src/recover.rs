@@ -15,6 +15,8 @@ pub struct Recovery {
     pub imports: usize,
     /// Locations of deleted images whose data was still there.
     pub removals: usize,
+    /// Cached copies and queue entries of deleted images.
+    pub copies: usize,
 }
 
 impl ImageService {
@@ -63,6 +65,7 @@ impl ImageService {
         }
         recovery.leftovers += self.clear_staging().await?;
         recovery.removals = self.scrub().await?;
+        recovery.copies = self.forget_deleted().await?;
         Ok(recovery)
     }
 }

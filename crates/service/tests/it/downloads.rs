@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use vidimus_auth::{Context, Identity};
 use vidimus_service::Error;
-use vidimus_types::ByteRange;
+use vidimus_types::{ByteRange, ImageStatus};
 
 use crate::support::{Part, Reads, Site, Whole, noise, read, until};
 
@@ -179,4 +179,45 @@ async fn an_image_without_data_has_nothing_to_download() {
             .unwrap()
             .is_none()
     );
+}
+
+#[tokio::test]
+async fn the_copy_of_a_deleted_image_does_not_outlive_a_crash() {
+    let site = Site::new().await;
+    let id = site.active(b"data").await;
+    read(site.download(&id).await.body).await.unwrap();
+    until("the image is cached", async || site.cache.contains(&id)).await;
+    let queued = site.active(b"other").await;
+    site.service.queue_image(&site.ctx, &queued).await.unwrap();
+    // The state after the rows went and before anybody looked into the cache.
+    for gone in [id, queued] {
+        site.db
+            .images()
+            .delete(&gone, ImageStatus::Active)
+            .await
+            .unwrap();
+    }
+    let site = site.restart().await;
+    let left = site.service.list_cache(&site.ctx).await.unwrap();
+    assert!(left.cached_images.is_empty() && left.queued_images.is_empty());
+}
+
+#[tokio::test]
+async fn an_image_deleted_before_its_fill_is_published_is_not_kept() {
+    let site = Site::new().await;
+    let id = site.active(&noise(300_000)).await;
+    let download = site.download(&id).await;
+    // As if the delete had looked into the cache before the fill began: only the row goes.
+    site.db
+        .images()
+        .delete(&id, ImageStatus::Active)
+        .await
+        .unwrap();
+    read(download.body).await.unwrap();
+    until("the copy is gone", async || !site.cache.contains(&id)).await;
+    until("nothing is being fetched", async || {
+        !site.cache.is_filling(&id)
+    })
+    .await;
+    assert!(!site.cache.contains(&id));
 }
