@@ -160,3 +160,42 @@ async fn an_image_unknown_by_now_can_still_be_dropped_from_the_cache() {
         .unwrap_err();
     assert_eq!(again.to_string(), format!("Image {gone} not found."));
 }
+
+#[tokio::test]
+async fn weakness_10_a_hit_writes_nothing_to_the_database() {
+    let record = CacheRecord::Database {
+        node_url: "http://node-1:9292".into(),
+    };
+    let config = ServiceConfig {
+        cache_record: record,
+        ..ServiceConfig::default()
+    };
+    let site = Site::with(config).await;
+    let id = site.active(b"data").await;
+    read(site.download(&id).await.body).await.unwrap();
+    until("the image is cached", async || site.cache.contains(&id)).await;
+    let node = site.db.cached().node("http://node-1:9292").await.unwrap();
+    for _ in 0..20 {
+        assert_eq!(site.download(&id).await.cache, "hit");
+    }
+    assert!(site.db.cached().list(node).await.unwrap().is_empty());
+    // Written in one go when somebody looks, or with the next round of upkeep.
+    let listing = site.service.list_cache(&site.ctx).await.unwrap();
+    assert_eq!(listing.cached_images[0].hits, 20);
+    assert_eq!(site.db.cached().list(node).await.unwrap()[0].1.hits, 20);
+}
+
+#[tokio::test]
+async fn weakness_25_upkeep_needs_no_cron() {
+    let config = ServiceConfig {
+        upkeep_interval: Duration::from_millis(20),
+        ..ServiceConfig::default()
+    };
+    let site = Site::with(config).await;
+    let id = site.active(b"data").await;
+    let cache = site.file_of(&id).parent().unwrap().with_file_name("cache");
+    let left = cache.join("invalid").join(id.as_str());
+    std::fs::write(&left, b"left by Glance").unwrap();
+    let _workers = site.service.start_workers();
+    until("the leftover is cleaned", async || !left.exists()).await;
+}
