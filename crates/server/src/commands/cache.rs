@@ -91,7 +91,12 @@ pub(super) async fn run(args: CacheArgs) -> Result<u8, BootError> {
             format!("`{server}` is not listening"),
         ));
     }
-    let app = boot(&settings, "").await?;
+    let app = boot(&settings, "").await.map_err(|error| {
+        let what = format!(
+            "no server answers at `{server}` (is there one elsewhere? name it with --server)"
+        );
+        BootError::new(what, error)
+    })?;
     let outcome = work(&app, &args.action)
         .await
         .map_err(|error| BootError::new("the cache did not do it", error))?;

@@ -9,7 +9,7 @@ use crate::config::{
 
 options! {
     LISTEN: Vec<String> = Opt::new("vidimus", "listen", Kind::LIST)
-        .help("Addresses to listen on, each `host:port` (`[::1]:9292` for IPv6). When unset, `bind_host` and `bind_port` of \
+        .help("Addresses to listen on, each `host:port` (`[::1]:9292` for IPv6) or `unix:path`. When unset, `bind_host` and `bind_port` of \
                `[DEFAULT]` are used.");
     AUTH: Option<String> = Opt::new("vidimus", "auth", Kind::Choice(&["", "none", "proxy"]))
         .help("Who says who is calling. `none`: every caller is an administrator. `proxy`: a neighbour that checked the \

@@ -53,7 +53,7 @@ pub struct Settings {
 /// Where and how requests come in.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// Addresses to listen on, each `host:port`; a host may still be a name.
+    /// Addresses to listen on, each `host:port` or `unix:path`; a host may still be a name.
     pub listen: Vec<String>,
     /// Start of links in version documents.
     pub public_endpoint: Option<String>,
@@ -241,7 +241,13 @@ impl Settings {
     }
 }
 
+/// What an address begins with that is a socket file and not a host.
+const UNIX: &str = "unix:";
+
 fn is_loopback(address: &str) -> bool {
+    if address.starts_with(UNIX) {
+        return true;
+    }
     match address.parse::<SocketAddr>() {
         Ok(address) => address.ip().is_loopback(),
         Err(_) => matches!(address.rsplit_once(':'), Some(("localhost", _))),
@@ -266,7 +272,7 @@ fn server(resolver: &Resolver<'_>) -> Result<Server, ConfigError> {
 
 fn listen(resolver: &Resolver<'_>) -> Result<Vec<String>, ConfigError> {
     let listen = resolver.resolve(&vidimus::LISTEN)?;
-    for address in &listen.value {
+    for address in listen.value.iter().filter(|text| !text.starts_with(UNIX)) {
         let port = address
             .rsplit_once(':')
             .and_then(|(_, port)| port.parse::<u16>().ok());
@@ -275,7 +281,7 @@ fn listen(resolver: &Resolver<'_>) -> Result<Vec<String>, ConfigError> {
                 origin: listen.origin,
                 option: OptionName::new("vidimus", "listen"),
                 found: format!("`{address}`"),
-                allowed: "`host:port`".to_owned(),
+                allowed: "`host:port` or `unix:path`".to_owned(),
             });
         }
     }

@@ -3,7 +3,10 @@
 mod generated;
 mod oslo;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use super::{AuthMode, CacheDriver, ConfigError, Loaded, Settings, StoreType, Warning};
 
@@ -86,6 +89,17 @@ fn the_embedded_settings_stay_below_the_data_folder() {
     )];
     let loaded = Settings::embedded(&data, small.into_iter()).unwrap();
     assert_eq!(loaded.settings.cache.max_size_bytes, 7);
+}
+
+#[test]
+fn a_socket_file_is_an_address_that_only_this_machine_reaches() {
+    let listen = |address: &str| {
+        let variable = ("OS_VIDIMUS__LISTEN".to_owned(), address.to_owned());
+        Settings::embedded(Path::new("data"), std::iter::once(variable))
+    };
+    let loaded = listen("unix:/run/vidimus.sock").unwrap();
+    assert_eq!(loaded.settings.server.listen, ["unix:/run/vidimus.sock"]);
+    assert!(listen("0.0.0.0:9292").is_err());
 }
 
 #[test]
