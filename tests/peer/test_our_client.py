@@ -222,6 +222,10 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], str]] = {
         },
         "Python does not look at the answer and reports success",
     ),
+    "cached image clear --cache --queue": (
+        {"cached": []},
+        "both given together mean both; Python lets the last one win, which loses somebody's intent",
+    ),
 }
 
 READS = [*LISTS, *SHOWS, *CACHE_LISTS, *USAGE]

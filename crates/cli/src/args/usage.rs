@@ -35,7 +35,10 @@ pub(super) fn translate(
                 "ambiguous option: {argument} could match {}",
                 names.join(", ")
             ),
-            None => format!("unrecognized arguments: {argument}"),
+            None => match unrecognized(command, arguments) {
+                Ok(words) => format!("unrecognized arguments: {}", words.join(" ")),
+                Err(other) => return translate(&other.error, command, &other.arguments, program),
+            },
         },
         ErrorKind::MissingRequiredArgument => {
             let missing = texts(error, ContextKind::InvalidArg);
@@ -89,6 +92,31 @@ pub(super) fn translate(
         .replacen("Usage:", "usage:", 1)
         .replace("[OPTIONS]", "[options]");
     self::error(program, &usage, &reason)
+}
+
+/// What is wrong with a command line besides words nobody knows.
+struct Other {
+    error: clap::Error,
+    arguments: Vec<String>,
+}
+
+/// All words that have no place in the command.
+///
+/// Compat: argparse goes on after such a word and names them all in the end; any other mistake is reported before them.
+fn unrecognized(command: &clap::Command, arguments: &[String]) -> Result<Vec<String>, Box<Other>> {
+    let mut arguments = arguments.to_vec();
+    let mut words = Vec::new();
+    while let Err(error) = command.clone().try_get_matches_from(&arguments) {
+        let name = text(&error, ContextKind::InvalidArg).unwrap_or_default();
+        let is_it = |word: &String| word.split('=').next() == Some(name.as_str());
+        let at = arguments.iter().position(is_it);
+        match at.filter(|_| error.kind() == ErrorKind::UnknownArgument) {
+            Some(at) => words.push(arguments.remove(at)),
+            None if words.is_empty() => return Ok(vec![name]),
+            None => return Err(Box::new(Other { error, arguments })),
+        }
+    }
+    Ok(words)
 }
 
 /// The options a shortened name could mean, if there are several; the common ones first, as cliff adds them first.

@@ -32,6 +32,14 @@ fn misuse_is_reported_in_the_words_of_argparse() {
         ("image show a b", "unrecognized arguments: b"),
         ("image show a --bogus", "unrecognized arguments: --bogus"),
         (
+            "image show a --bogus b",
+            "unrecognized arguments: --bogus b",
+        ),
+        (
+            "image show --bogus=1 a",
+            "unrecognized arguments: --bogus=1",
+        ),
+        (
             "image show a -f",
             "argument -f/--format: expected one argument",
         ),
