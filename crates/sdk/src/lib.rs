@@ -52,7 +52,7 @@ pub use members::{Member, Members};
 pub use save::{Integrity, SaveOptions, Saved};
 pub use secret::Secret;
 pub use stores::{StoreInfo, Stores};
-pub use upload::{OnProgress, Progress, Upload};
+pub use upload::{OnProgress, Progress, Sent, Upload};
 pub use vidimus_types::{
     CacheState, CachedImage, ClearTarget, ImageId, ImageStatus, MemberStatus, PruneReport, StoreId,
     Visibility,

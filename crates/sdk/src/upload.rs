@@ -4,6 +4,7 @@ use std::{
     fmt, io,
     path::Path,
     pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
 };
 
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::io::AsyncRead;
 use tokio_util::io::ReaderStream;
+use vidimus_digest::{Algorithm, Hasher};
 
 use crate::{Error, Result};
 
@@ -34,6 +36,26 @@ pub struct Upload {
     source: Pin<Box<dyn AsyncRead + Send + Sync>>,
     size_bytes: Option<u64>,
     on_progress: Option<OnProgress>,
+    digest: Option<Arc<Mutex<SentDigest>>>,
+}
+
+/// The MD5 of what an upload sent, to compare with the checksum of the image it became.
+#[derive(Debug, Clone)]
+pub struct Sent(Arc<Mutex<SentDigest>>);
+
+#[derive(Debug)]
+struct SentDigest {
+    hasher: Option<Hasher>,
+    is_complete: bool,
+}
+
+impl Sent {
+    /// In hexadecimal; `None` if not everything was sent or this machine cannot compute MD5.
+    pub fn md5(&self) -> Option<String> {
+        let mut digest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let hasher = digest.hasher.take().filter(|_| digest.is_complete)?;
+        hasher.finish().ok()
+    }
 }
 
 impl Upload {
@@ -45,6 +67,7 @@ impl Upload {
             source: Box::pin(file),
             size_bytes: facts.is_file().then_some(facts.len()),
             on_progress: None,
+            digest: None,
         })
     }
 
@@ -54,6 +77,7 @@ impl Upload {
             source: Box::pin(reader),
             size_bytes: None,
             on_progress: None,
+            digest: None,
         }
     }
 
@@ -61,6 +85,16 @@ impl Upload {
     pub fn with_size(mut self, size_bytes: u64) -> Self {
         self.size_bytes = Some(size_bytes);
         self
+    }
+
+    /// Keeps the MD5 of what is sent.
+    pub fn hashed(mut self) -> (Self, Sent) {
+        let digest = Arc::new(Mutex::new(SentDigest {
+            hasher: Hasher::new(Algorithm::md5()).ok(),
+            is_complete: false,
+        }));
+        self.digest = Some(Arc::clone(&digest));
+        (self, Sent(digest))
     }
 
     /// Reports progress to `on_progress`.
@@ -82,6 +116,7 @@ impl Upload {
                 total_bytes: self.size_bytes,
             },
             on_progress: self.on_progress,
+            digest: self.digest,
         })
     }
 }
@@ -99,6 +134,7 @@ struct Reported {
     inner: ReaderStream<Pin<Box<dyn AsyncRead + Send + Sync>>>,
     progress: Progress,
     on_progress: Option<OnProgress>,
+    digest: Option<Arc<Mutex<SentDigest>>>,
 }
 
 impl Stream for Reported {
@@ -106,6 +142,19 @@ impl Stream for Reported {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let polled = Pin::new(&mut self.inner).poll_next(cx);
+        if let (Some(digest), Poll::Ready(next)) = (&self.digest, &polled) {
+            let mut digest = digest.lock().unwrap_or_else(PoisonError::into_inner);
+            match next {
+                Some(Ok(chunk)) => {
+                    let hashed = digest.hasher.as_mut().map(|hasher| hasher.update(chunk));
+                    if hashed.is_some_and(|hashed| hashed.is_err()) {
+                        digest.hasher = None;
+                    }
+                }
+                Some(Err(_)) => {}
+                None => digest.is_complete = true,
+            }
+        }
         if let Poll::Ready(Some(Ok(chunk))) = &polled {
             self.progress.done_bytes += chunk.len() as u64;
             let progress = self.progress;

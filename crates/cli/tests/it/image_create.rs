@@ -71,6 +71,19 @@ fn standard_input_is_the_data_unless_it_is_a_terminal() {
 }
 
 #[test]
+fn data_that_arrives_as_something_else_is_noticed() {
+    let words = ["image", "create", "new", "-f", "value", "-c", "status"];
+    let fake = Fake::start(service);
+    let finished = finish_with_input(&mut command(&fake, &words), b"other data");
+    assert_eq!(finished.code, 1);
+    assert!(
+        finished.err.contains("checksum mismatch (md5): "),
+        "{}",
+        finished.err
+    );
+}
+
+#[test]
 fn an_import_stages_the_data() {
     let words = [
         "image", "create", "new", "--import", "-f", "value", "-c", "status",

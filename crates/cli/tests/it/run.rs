@@ -29,7 +29,7 @@ pub(crate) fn plain_image() -> Value {
         "size": 20,
         "virtual_size": 20,
         "status": "active",
-        "checksum": "f38dcb1d6b2a0de1d9d0b4e3a3bd0fbb",
+        "checksum": "64fae0446e76b2df9b26ecb57a980ef8",
         "protected": false,
         "min_ram": 0,
         "min_disk": 1,

@@ -8,7 +8,7 @@ use std::{
 };
 
 use serde_json::{Map, Value, json};
-use vidimus_sdk::{CreatedImage, ImageId, NewImage, Upload};
+use vidimus_sdk::{CreatedImage, Image, ImageId, NewImage, Sent, Upload};
 
 use super::{attributes, progress, project_id, refuse_dead_option};
 use crate::{
@@ -46,6 +46,10 @@ pub(in crate::cmd) async fn create(arguments: ImageCreate, context: &Context) ->
         None => None,
     };
     let created = context.client.images().create(&image).await?;
+    let (data, sent) = match data.map(Upload::hashed) {
+        Some((data, sent)) => (Some(data), Some(sent)),
+        None => (None, None),
+    };
     if let Some(data) = data
         && let Err(error) = send(&created, data, &arguments, context).await
     {
@@ -54,7 +58,20 @@ pub(in crate::cmd) async fn create(arguments: ImageCreate, context: &Context) ->
         return Err(error);
     }
     let image = context.client.images().get(&created.image.id).await?;
+    // What an import makes of the data may be another image.
+    verify(&image, sent.as_ref().filter(|_| !arguments.use_import))?;
     context.show(&attributes::record(&image, false), &arguments.format)
+}
+
+/// Compares the server's checksum with what was sent. The image stays for somebody to look at.
+fn verify(image: &Image, sent: Option<&Sent>) -> Result<()> {
+    match (&image.checksum, sent.and_then(Sent::md5)) {
+        (Some(stored), Some(sent)) if *stored != sent => Err(Error::Failed(format!(
+            "Image {} is not what was sent: checksum mismatch (md5): {sent} != {stored}",
+            image.id
+        ))),
+        _ => Ok(()),
+    }
 }
 
 fn refuse_unsupported(arguments: &ImageCreate) -> Result<()> {
@@ -233,7 +250,7 @@ async fn send(
                 .to_owned(),
         ));
     }
-    let has_bar = arguments.progress && arguments.file.is_some();
+    let has_bar = arguments.file.is_some();
     let (data, bar) = match progress::bar().filter(|_| has_bar) {
         Some((on_progress, bar)) => (data.on_progress(on_progress), Some(bar)),
         None => (data, None),

@@ -17,7 +17,7 @@ options! {
                X-Roles. When unset: `none`, unless the paste flavor asks for Keystone; then it must be set.");
     TRUSTED_IDENTITY_SOURCES: Vec<String> =
         Opt::new("vidimus", "trusted_identity_sources", Kind::LIST)
-        .default("loopback")
+        .default("loopback,unix")
         .help("With `auth = proxy`, the neighbours whose identity headers are believed: addresses, networks such as \
                `10.0.0.0/24`, `loopback`, `unix`. Headers from anybody else are ignored.");
     ALLOW_UNAUTHENTICATED_REMOTE: bool =
