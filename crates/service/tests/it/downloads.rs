@@ -206,6 +206,7 @@ async fn the_copy_of_a_deleted_image_does_not_outlive_a_crash() {
 async fn an_image_deleted_before_its_fill_is_published_is_not_kept() {
     let site = Site::new().await;
     let id = site.active(&noise(300_000)).await;
+    let closed = site.store.gate.write().await;
     let download = site.download(&id).await;
     // As if the delete had looked into the cache before the fill began: only the row goes.
     site.db
@@ -213,6 +214,7 @@ async fn an_image_deleted_before_its_fill_is_published_is_not_kept() {
         .delete(&id, ImageStatus::Active)
         .await
         .unwrap();
+    drop(closed);
     read(download.body).await.unwrap();
     until("the copy is gone", async || !site.cache.contains(&id)).await;
     until("nothing is being fetched", async || {

@@ -43,6 +43,8 @@ pub enum Reads {
 pub struct FaultyStore {
     inner: FilesystemStore,
     pub opens: AtomicU64,
+    /// Held for writing, it keeps reads from beginning.
+    pub gate: tokio::sync::RwLock<()>,
     reads: std::sync::Mutex<Reads>,
 }
 
@@ -88,6 +90,7 @@ impl Store for FaultyStore {
         location: &Location,
         range: Option<ByteRange>,
     ) -> vidimus_store::Result<StoreRead> {
+        drop(self.gate.read().await);
         self.opens.fetch_add(1, Ordering::SeqCst);
         let read = self.inner.open(location, range).await?;
         let (range, size_bytes) = (read.range(), read.size_bytes());
@@ -202,6 +205,7 @@ impl Site {
         let store = Arc::new(FaultyStore {
             inner: inner.unwrap(),
             opens: AtomicU64::new(0),
+            gate: tokio::sync::RwLock::new(()),
             reads: std::sync::Mutex::new(Reads::Fine),
         });
         let stores = StoreSet::single(vec![Arc::clone(&store) as Arc<dyn Store>], &id).unwrap();
