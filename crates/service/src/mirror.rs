@@ -76,6 +76,7 @@ impl CacheMirror {
             .filter(|entry| !state.rows.contains_key(&entry.image_id))
             .map(row_of)
             .collect();
+        let just_made: HashSet<ImageId> = new.iter().map(|row| row.image_id).collect();
         if !new.is_empty() {
             db.cached().upsert(node, &new).await?;
             state.rows = numbered(db, node).await?;
@@ -84,7 +85,7 @@ impl CacheMirror {
             .drain_accesses()
             .into_iter()
             // A row that was just made has its hits already.
-            .filter(|access| new.iter().all(|row| row.image_id != access.image_id))
+            .filter(|access| !just_made.contains(&access.image_id))
             .map(|access| {
                 (
                     access.image_id,

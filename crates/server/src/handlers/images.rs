@@ -4,7 +4,6 @@ use axum::{
     body::Body,
     extract::{Path, State},
     http::{HeaderValue, StatusCode, header},
-    response::Response,
 };
 use serde_json::{Value, json};
 use vidimus_service::Error;
@@ -134,9 +133,5 @@ pub(crate) async fn delete_image(
     call.reject_body()?;
     let id = image_id(&id).map_err(|_| Error::NothingToDelete(id))?;
     app.service.delete_image(&call.ctx, &id).await?;
-    Ok(no_content())
-}
-
-fn no_content() -> Response {
-    empty(StatusCode::NO_CONTENT)
+    Ok(empty(StatusCode::NO_CONTENT))
 }
