@@ -1,0 +1,1 @@
+"""Measures servers that do the same job, in turn, on one machine."""

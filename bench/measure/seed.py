@@ -1,0 +1,83 @@
+"""Databases with many images, made by SQL in Glance's own schema and kept for the next run.
+
+Image `n` is made `n` seconds after the first. Twenty are public, as the base images of a cloud are; one in a hundred is
+a community image; all others are shared (the default) or private snapshots of 200 projects. Each has three properties,
+a tag and a location, and no data.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from pathlib import Path
+
+KEPT = Path(__file__).resolve().parents[2] / "target" / "bench" / "seeds"
+
+# The project that owns `FEW` images, spread over the whole time, however many images there are.
+PROJECT = "00000000000000000000000000000aaa"
+FEW = 40
+
+_IMAGES = """
+WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < :count)
+INSERT INTO images (id, name, size, status, created_at, updated_at, deleted, disk_format, container_format, checksum, owner,
+  min_disk, min_ram, protected, virtual_size, visibility, os_hidden, os_hash_algo, os_hash_value)
+SELECT
+  printf('%08x-0000-4000-8000-%012x', (n * 2654435761) & 4294967295, n),
+  'image ' || n, 1073741824 + n, 'active',
+  strftime('%Y-%m-%d %H:%M:%S.000000', 1600000000 + n, 'unixepoch'),
+  strftime('%Y-%m-%d %H:%M:%S.000000', 1600000000 + n, 'unixepoch'),
+  0, 'qcow2', 'bare', printf('%032x', n),
+  CASE WHEN n % (:count / :few) = 7 THEN :project ELSE printf('%032x', n % 200) END,
+  0, 0, 0, 10737418240,
+  CASE WHEN n % :every_public = 0 THEN 'public' WHEN n % 100 = 1 THEN 'community' WHEN n % 2 = 0 THEN 'shared' ELSE 'private' END,
+  0, 'sha512', printf('%0128x', n)
+FROM numbers
+"""
+
+_CHILDREN = [
+    """INSERT INTO image_properties (image_id, name, value, created_at, updated_at, deleted)
+    SELECT id, p.name, p.value, created_at, updated_at, 0 FROM images,
+      (SELECT 'os_distro' AS name, 'ubuntu' AS value UNION ALL SELECT 'os_version', '24.04'
+       UNION ALL SELECT 'hw_disk_bus', 'virtio') AS p ORDER BY images.rowid""",
+    """INSERT INTO image_tags (image_id, value, created_at, updated_at, deleted)
+    SELECT id, 'tag ' || (rowid % 10), created_at, updated_at, 0 FROM images ORDER BY rowid""",
+    """INSERT INTO image_locations (image_id, value, created_at, updated_at, deleted, meta_data, status)
+    SELECT id, 'file:///images/' || id, created_at, updated_at, 0, '{"store": "file"}', 'active' FROM images ORDER BY rowid""",
+    # Three of each hundred shared images are shared with somebody, few of them with the project.
+    """INSERT INTO image_members (image_id, member, can_share, created_at, updated_at, deleted, status)
+    SELECT id, CASE WHEN rowid % (:count / 5) < 2 THEN :project ELSE printf('%032x', rowid % 199) END, 0, created_at, updated_at, 0,
+      'accepted' FROM images WHERE visibility = 'shared' AND (rowid % 33 = 0 OR rowid % (:count / 5) < 2)""",
+]
+
+
+def image_id(number: int) -> str:
+    """The id of the image made `number` seconds after the first."""
+    return f"{(number * 2654435761) & 0xFFFFFFFF:08x}-0000-4000-8000-{number:012x}"
+
+
+def seeded(count: int, empty: Path) -> Path:
+    """A database of so many images, made from an `empty` one that Glance has just brought up to date."""
+    kept = KEPT / f"images-{count}.sqlite"
+    if kept.exists():
+        return kept
+    KEPT.mkdir(parents=True, exist_ok=True)
+    growing = kept.with_suffix(".new")
+    shutil.copyfile(empty, growing)
+    database = sqlite3.connect(growing)
+    for pragma in ("journal_mode = DELETE", "journal_mode = OFF", "synchronous = OFF", "cache_size = -400000"):
+        database.execute(f"PRAGMA {pragma}")
+    values = {"count": count, "few": FEW, "project": PROJECT, "every_public": max(count // 20, 50)}
+    for statement in (_IMAGES, *_CHILDREN):
+        database.execute(statement, {key: value for key, value in values.items() if f":{key}" in statement})
+    database.commit()
+    database.close()
+    growing.rename(kept)
+    return kept
+
+
+def put_seed(count: int, database: Path) -> None:
+    """Replaces the database of a stopped server by one of so many images. The server must have made it before."""
+    source = seeded(count, database)
+    for name in (database, *database.parent.glob(database.name + "-*")):
+        name.unlink()
+    shutil.copyfile(source, database)
