@@ -8,14 +8,15 @@ use vidimus_auth::{Policy, PolicyConfig, ProtectionFormat, Protections, TrustedS
 use vidimus_cache::{CacheConfig, ImageCache};
 use vidimus_db::{Db, DbConfig};
 use vidimus_digest::Algorithm;
+use vidimus_fetch::{Fetcher, Trust, UriFilter};
 use vidimus_inspect::Rules;
-use vidimus_service::{CacheRecord, ImageService, ImportConfig, ServiceConfig, UriFilter};
-use vidimus_store::{FilesystemConfig, FilesystemStore, Store, StoreSet};
+use vidimus_service::{CacheRecord, ImageService, ImportConfig, ServiceConfig};
+use vidimus_store::{FilesystemConfig, FilesystemStore, HttpStore, Store, StoreSet};
 use vidimus_types::schema::SchemaOptions;
 
 use crate::{
     app::{App, HttpConfig, IdentitySource},
-    config::{AuthMode, CacheDriver, Images, Settings, StoreDefinition, StoreType},
+    config::{AuthMode, CacheDriver, HttpOptions, Images, Settings, StoreDefinition, StoreType},
     cors::Cors,
 };
 
@@ -148,7 +149,10 @@ pub fn policy(settings: &Settings) -> Result<Policy, BootError> {
 /// The stores, opened.
 pub fn stores(settings: &Settings) -> Result<StoreSet, BootError> {
     let open = |definition: &StoreDefinition| -> Result<Arc<dyn Store>, BootError> {
-        let StoreType::File(file) = &definition.kind;
+        let file = match &definition.kind {
+            StoreType::File(file) => file,
+            StoreType::Http(options) => return http_store(settings, definition, options),
+        };
         let config = FilesystemConfig {
             id: definition.id.clone(),
             description: definition.description.clone(),
@@ -176,6 +180,52 @@ pub fn stores(settings: &Settings) -> Result<StoreSet, BootError> {
     };
     build(opened, &settings.stores.default)
         .map_err(|error| BootError::new("the stores do not fit together", error))
+}
+
+/// A store that reads what lies on the web, where the same filter lets it as `web-download`.
+fn http_store(
+    settings: &Settings,
+    definition: &StoreDefinition,
+    options: &HttpOptions,
+) -> Result<Arc<dyn Store>, BootError> {
+    let failed = |cause: Box<dyn std::error::Error + Send + Sync>| {
+        BootError::new(format!("store `{}` cannot be opened", definition.id), cause)
+    };
+    let trust = match &options.ca_file {
+        Some(file) => {
+            let pem = std::fs::read(file).map_err(|error| {
+                BootError::new(format!("`{}` cannot be read", file.display()), error)
+            })?;
+            Trust::from_pem(&pem).map_err(|error| failed(Box::new(error)))?
+        }
+        None if options.is_insecure => Trust::Anybody,
+        None => Trust::Machine,
+    };
+    let mut fetcher = Fetcher::new(uri_filter(settings)).trusting(trust);
+    for (scheme, proxy) in &options.proxies {
+        fetcher = fetcher
+            .through(scheme, proxy)
+            .map_err(|error| failed(Box::new(error)))?;
+    }
+    Ok(Arc::new(HttpStore::new(
+        definition.id.clone(),
+        definition.description.clone(),
+        definition.weight,
+        fetcher,
+    )))
+}
+
+/// Where a caller's URI may lead.
+fn uri_filter(settings: &Settings) -> UriFilter {
+    let imports = &settings.imports;
+    UriFilter {
+        allowed_schemes: imports.allowed_schemes.clone(),
+        disallowed_schemes: imports.disallowed_schemes.clone(),
+        allowed_hosts: imports.allowed_hosts.clone(),
+        disallowed_hosts: imports.disallowed_hosts.clone(),
+        allowed_ports: imports.allowed_ports.clone(),
+        disallowed_ports: imports.disallowed_ports.clone(),
+    }
 }
 
 /// The ways to import that clients are offered, without those that are not built in.
@@ -264,14 +314,7 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
             workers: settings.imports.workers,
             task_time_to_live: settings.imports.task_time_to_live,
             stage_host: settings.server.self_reference_url.clone(),
-            filter: UriFilter {
-                allowed_schemes: settings.imports.allowed_schemes.clone(),
-                disallowed_schemes: settings.imports.disallowed_schemes.clone(),
-                allowed_hosts: settings.imports.allowed_hosts.clone(),
-                disallowed_hosts: settings.imports.disallowed_hosts.clone(),
-                allowed_ports: settings.imports.allowed_ports.clone(),
-                disallowed_ports: settings.imports.disallowed_ports.clone(),
-            },
+            filter: uri_filter(settings),
         },
         cache_downloads: settings.api.flavor.has_caching,
         cache_record: match settings.cache.driver {

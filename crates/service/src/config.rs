@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use vidimus_auth::Protections;
 use vidimus_digest::Algorithm;
+use vidimus_fetch::UriFilter;
 use vidimus_inspect::Rules;
 use vidimus_types::schema::SchemaOptions;
-
-use crate::fetch::UriFilter;
 
 /// Settings of the use cases.
 #[derive(Debug, Clone)]

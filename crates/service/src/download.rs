@@ -92,6 +92,7 @@ impl ImageService {
         let source = Source {
             service: self.clone(),
             id: record.id,
+            size_bytes,
             locations,
         };
         let (body, cache) = match self.lookup(&record, size_bytes, range.is_none()).await {
@@ -143,6 +144,7 @@ impl ImageService {
         let source = Source {
             service: self.clone(),
             id: record.id,
+            size_bytes,
             locations,
         };
         let reader = match cache
@@ -257,19 +259,29 @@ fn expected(record: &ImageRecord, size_bytes: u64) -> Expected {
 struct Source {
     service: ImageService,
     id: ImageId,
+    size_bytes: u64,
     locations: Vec<Location>,
+}
+
+/// What to do where a store can only be read as a whole.
+#[derive(Clone, Copy)]
+enum Parts {
+    /// Say so.
+    Asked,
+    /// Read over what is not wanted.
+    ReadOver,
 }
 
 impl Source {
     /// Opens the first location that works. `None` if every one says that there is no data.
     async fn open(&self, range: Option<ByteRange>) -> Result<Option<StoreRead>> {
+        self.open_any(range, Parts::Asked).await
+    }
+
+    async fn open_any(&self, range: Option<ByteRange>, parts: Parts) -> Result<Option<StoreRead>> {
         let mut failure = None;
         for location in &self.locations {
-            let opened = match self.service.parts.stores.find(location) {
-                Ok(store) => store.open(location, range).await,
-                Err(error) => Err(error),
-            };
-            match opened {
+            match self.open_at(location, range, parts).await {
                 Ok(read) => return Ok(Some(read)),
                 Err(error) => {
                     tracing::warn!(image.id = %self.id, location = %location.label(), error = &error as &dyn std::error::Error, "image data not readable here");
@@ -280,14 +292,43 @@ impl Source {
         match failure {
             // Compat: Glance answers 204 to an image whose data is not in its store.
             None | Some(vidimus_store::Error::NotFound { .. }) => Ok(None),
+            Some(vidimus_store::Error::NoRanges { range, .. }) => Err(Error::NoRandomReads(range)),
+            Some(error @ vidimus_store::Error::Unreachable { .. }) => {
+                Err(Error::RemoteUnavailable(error))
+            }
             Some(error) => Err(Error::StoreUnavailable(error)),
+        }
+    }
+
+    async fn open_at(
+        &self,
+        location: &Location,
+        range: Option<ByteRange>,
+        parts: Parts,
+    ) -> vidimus_store::Result<StoreRead> {
+        let store = self.service.parts.stores.find(location)?;
+        let can_open_range = store.capabilities().can_open_range;
+        let read = match (range, parts) {
+            (Some(range), Parts::ReadOver) if !can_open_range => {
+                store.open(location, None).await?.narrowed(range)
+            }
+            _ => store.open(location, range).await?,
+        };
+        if read.size_bytes() == self.size_bytes {
+            Ok(read)
+        } else {
+            // Whoever reads it has been promised so many bytes.
+            Err(vidimus_store::Error::BadLocation {
+                place: location.label(),
+                reason: "what is there has another size than the image",
+            })
         }
     }
 
     /// The bytes of `range`, with the store opened when the first of them is wanted.
     fn lazy_stream(self, range: ByteRange) -> ByteStream {
         let opened = async move {
-            match self.open(Some(range)).await {
+            match self.open_any(Some(range), Parts::ReadOver).await {
                 Ok(Some(read)) => Ok(read.into_stream()),
                 Ok(None) => Err(io::Error::from(io::ErrorKind::NotFound)),
                 Err(error) => Err(io::Error::other(error)),

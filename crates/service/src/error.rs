@@ -8,7 +8,7 @@
 use thiserror::Error;
 use vidimus_auth::Denied;
 use vidimus_store as store;
-use vidimus_types::{ImageId, ImageStatus};
+use vidimus_types::{ByteRange, ImageId, ImageStatus};
 
 use crate::metadefs;
 
@@ -313,6 +313,18 @@ pub enum Error {
     /// The store cannot be reached or answers with errors.
     #[error("The store that holds the data cannot be used at the moment.")]
     StoreUnavailable(#[source] store::Error),
+    /// The data lies on a server of somebody else, who does not answer.
+    #[error("Remote server where the image is present is unavailable.")]
+    RemoteUnavailable(#[source] store::Error),
+    /// The store that has the data cannot read a part of it.
+    #[error(
+        "Getting images randomly from this store is not supported. Offset: {}, length: {}",
+        .0.start, .0.len()
+    )]
+    NoRandomReads(ByteRange),
+    /// The store is only read.
+    #[error("Error in store configuration. Adding images to store is disabled.")]
+    StoreReadOnly,
     /// The client stopped sending.
     #[error("The client closed the connection before all data was sent.")]
     ClientGone,
@@ -369,7 +381,7 @@ impl Error {
             | Self::StatusConflict { .. }
             | Self::ChangedMeanwhile(_)
             | Self::NotCentralized => Kind::Conflict,
-            Self::DeletedDuringUpload(_) => Kind::Gone,
+            Self::DeletedDuringUpload(_) | Self::StoreReadOnly => Kind::Gone,
             Self::NotActive
             | Self::MalformedPatch(_)
             | Self::Invalid(_)
@@ -379,6 +391,7 @@ impl Error {
             | Self::SizeExceeded { .. }
             | Self::UnknownStore(_)
             | Self::NoStoreChoice
+            | Self::NoRandomReads(_)
             | Self::PreferredStoreUnknown(_) => Kind::Invalid,
             Self::QuotaExceeded { .. }
             | Self::TagQuotaExceeded { .. }
@@ -387,9 +400,10 @@ impl Error {
             | Self::StoreFull => Kind::TooLarge,
             Self::RangeNotSatisfiable(_) => Kind::Range,
             Self::UnsupportedContent(_) => Kind::UnsupportedMedia,
-            Self::StoreDenied | Self::StoreUnavailable(_) | Self::StagedElsewhere(_) => {
-                Kind::Unavailable
-            }
+            Self::StoreDenied
+            | Self::StoreUnavailable(_)
+            | Self::RemoteUnavailable(_)
+            | Self::StagedElsewhere(_) => Kind::Unavailable,
             Self::ClientGone => Kind::ClientGone,
             Self::Metadef(error) => error.kind(),
             Self::Internal(_) => Kind::Internal,

@@ -11,7 +11,6 @@ mod config;
 mod data;
 mod download;
 mod error;
-mod fetch;
 mod images;
 mod import;
 mod list;
@@ -35,13 +34,13 @@ use tokio_util::task::TaskTracker;
 use vidimus_auth::{Context, Policy};
 use vidimus_cache::ImageCache;
 use vidimus_db::{Db, Scope};
+use vidimus_fetch::Fetcher;
 use vidimus_store::{Store, StoreSet};
 
 pub use cache::{CacheListing, Cleared};
 pub use config::{CacheRecord, ImportConfig, ServiceConfig};
 pub use download::{Download, ImageBody, RangeRequest};
 pub use error::{Error, Kind, Result};
-pub use fetch::UriFilter;
 pub use import::ImportRequest;
 pub use list::ImagePage;
 pub use recover::Recovery;
@@ -69,6 +68,8 @@ struct Parts {
     stores: StoreSet,
     /// Where data waits for its import.
     staging: Arc<dyn Store>,
+    /// Fetches what callers name.
+    fetcher: Fetcher,
     /// How many imports may still begin.
     import_slots: Arc<Semaphore>,
     cache: Option<ImageCache>,
@@ -94,6 +95,7 @@ impl ImageService {
                 db,
                 stores,
                 staging,
+                fetcher: Fetcher::new(config.import.filter.clone()),
                 import_slots: Arc::new(Semaphore::new(config.import.workers.max(1))),
                 cache,
                 mirror,

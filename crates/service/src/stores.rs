@@ -35,6 +35,8 @@ impl ImageService {
             metadata: location.metadata.clone(),
         };
         let removed = match self.parts.stores.find(&place) {
+            // What a store only reads belongs to somebody else, and stays.
+            Ok(store) if !store.capabilities().can_delete => Ok(()),
             Ok(store) => store.delete(&place).await,
             Err(error) => Err(error),
         };

@@ -257,6 +257,7 @@ impl From<store::Error> for Error {
             store::Error::Full { .. } => Self::StoreFull,
             store::Error::Denied { .. } => Self::StoreDenied,
             store::Error::NoSuchStore { store } => Self::UnknownStore(store.to_string()),
+            store::Error::ReadOnly { .. } => Self::StoreReadOnly,
             other => Self::StoreUnavailable(other),
         }
     }

@@ -4,7 +4,7 @@ use std::io;
 
 use rustix::io::Errno;
 use thiserror::Error;
-use vidimus_types::StoreId;
+use vidimus_types::{ByteRange, StoreId};
 
 /// Short for this crate's results.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -45,6 +45,25 @@ pub enum Error {
     ReadOnly {
         /// The store that was asked to write.
         store: StoreId,
+    },
+    /// The store can only be read as a whole.
+    #[error("store `{store}` cannot open a part of its data")]
+    NoRanges {
+        /// The store that was asked.
+        store: StoreId,
+        /// The bytes that were asked for.
+        range: ByteRange,
+    },
+    /// The server that has the data does not answer.
+    #[error("store `{store}` cannot reach the server of `{place}`")]
+    Unreachable {
+        /// The store that was asked.
+        store: StoreId,
+        /// The label of the location.
+        place: String,
+        /// Why not.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The machine refuses: file permissions, or a disk mounted read-only.
     #[error("store `{store}` is not permitted to {action}")]

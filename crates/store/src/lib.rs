@@ -16,6 +16,7 @@ use vidimus_types::{ByteRange, ImageId, StoreId};
 pub mod conformance;
 mod error;
 mod filesystem;
+mod http;
 mod location;
 #[cfg(any(test, feature = "memory"))]
 mod memory;
@@ -25,6 +26,7 @@ mod tagged;
 
 pub use error::{Error, Result};
 pub use filesystem::{FilesystemConfig, FilesystemStore};
+pub use http::HttpStore;
 pub use location::Location;
 #[cfg(any(test, feature = "memory"))]
 pub use memory::MemoryStore;

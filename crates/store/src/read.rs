@@ -3,7 +3,7 @@
 use std::{fmt, fs::File, io, os::unix::fs::FileExt, sync::Arc};
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{TryStreamExt, stream};
 use vidimus_types::ByteRange;
 
 use crate::ByteStream;
@@ -48,6 +48,29 @@ impl StoreRead {
         }
     }
 
+    /// Of all the data, the bytes of `range`: what stands before is read and dropped.
+    ///
+    /// For stores that can only be read as a whole.
+    pub fn narrowed(self, range: ByteRange) -> Self {
+        let whole = self.range();
+        let size_bytes = self.size_bytes();
+        match self {
+            Self::File {
+                file, size_bytes, ..
+            } => Self::File {
+                file,
+                range,
+                size_bytes,
+            },
+            Self::Stream { .. } if range == whole => self,
+            Self::Stream { stream, .. } => Self::Stream {
+                stream: cut(stream, range),
+                range,
+                size_bytes,
+            },
+        }
+    }
+
     /// The bytes, read off the runtime's threads.
     ///
     /// A file that has become shorter meanwhile ends in an error and is never padded.
@@ -72,6 +95,29 @@ impl StoreRead {
     }
 }
 
+/// The bytes of `range` of a stream of everything. One that ends before is left as short as it is.
+fn cut(data: ByteStream, range: ByteRange) -> ByteStream {
+    Box::pin(stream::try_unfold(
+        (data, 0_u64),
+        move |(mut data, mut at)| async move {
+            while at < range.end
+                && let Some(chunk) = data.try_next().await?
+            {
+                let starts = at;
+                at += chunk.len() as u64;
+                let from = range.start.clamp(starts, at) - starts;
+                let to = range.end.clamp(starts, at) - starts;
+                // Both lie within the chunk.
+                let kept = chunk.slice(from as usize..to.max(from) as usize);
+                if !kept.is_empty() {
+                    return Ok(Some((kept, (data, at))));
+                }
+            }
+            Ok(None)
+        },
+    ))
+}
+
 fn read_at(file: &File, at: u64, length: usize) -> io::Result<Bytes> {
     let mut buffer = vec![0; length];
     file.read_exact_at(&mut buffer, at)?;
@@ -88,5 +134,36 @@ impl fmt::Debug for StoreRead {
             .field("range", &self.range())
             .field("size_bytes", &self.size_bytes())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_of_a_stream_is_cut_out_wherever_its_chunks_end() {
+        let whole = b"0123456789";
+        for chunk in 1..=10 {
+            for (start, end) in [(0, 10), (0, 1), (3, 7), (9, 10), (4, 4), (5, 10)] {
+                let chunks: Vec<_> = whole
+                    .chunks(chunk)
+                    .map(|chunk| Ok(Bytes::from(chunk)))
+                    .collect();
+                let read = StoreRead::Stream {
+                    stream: Box::pin(stream::iter(chunks)),
+                    range: ByteRange::whole(10),
+                    size_bytes: 10,
+                };
+                let part = read.narrowed(ByteRange { start, end }).into_stream();
+                let part: Vec<Bytes> = part.try_collect().await.unwrap();
+                let expected = &whole[start as usize..end as usize];
+                assert_eq!(
+                    part.concat(),
+                    expected,
+                    "{start}-{end} in chunks of {chunk}"
+                );
+            }
+        }
     }
 }

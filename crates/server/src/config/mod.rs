@@ -25,8 +25,8 @@ pub use error::{ConfigError, OptionName, Origin, Warning};
 pub use sample::{reference, sample};
 pub use secret::Secret;
 pub use settings::{
-    Api, Auth, AuthMode, Cache, CacheDriver, Cors, Database, FileStore, Flavor, Images, Imports,
-    Log, Policy, Server, Settings, StoreDefinition, StoreType, Stores,
+    Api, Auth, AuthMode, Cache, CacheDriver, Cors, Database, FileStore, Flavor, HttpOptions,
+    Images, Imports, Log, Policy, Server, Settings, StoreDefinition, StoreType, Stores,
 };
 
 use resolve::Resolver;
@@ -91,7 +91,9 @@ impl Settings {
 fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     let mut resolver = Resolver::new(sources, options::rows());
     let mut warnings = Vec::new();
-    resolver.add_group("backend_defaults", options::rows_of_store("file"));
+    for kind in options::STORE_TYPES {
+        resolver.add_group("backend_defaults", options::rows_of_store(kind));
+    }
     let settings = Settings::build(&mut resolver, &mut warnings)?;
 
     // Options of stores are known wherever a store's options may stand, also for stores that are left out.
@@ -105,7 +107,9 @@ fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     store_groups.extend(named.map(|store| store.id.to_string()));
     if settings.stores.is_multi {
         // Leftovers from before the stores had names.
-        resolver.add_group("glance_store", options::rows_of_store("file"));
+        for kind in options::STORE_TYPES {
+            resolver.add_group("glance_store", options::rows_of_store(kind));
+        }
     }
     warnings.extend(report::warnings(sources, &resolver, &store_groups));
     Ok(Loaded { settings, warnings })

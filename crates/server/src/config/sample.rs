@@ -39,6 +39,11 @@ pub fn sample() -> String {
         "\nA store named in `enabled_backends` has a section of its name. For `enabled_backends = fast:file`:",
     );
     section(&mut text, "fast", options::rows_of_store("file"));
+    comment(
+        &mut text,
+        "\nFor `enabled_backends = fast:file,mirror:http`:",
+    );
+    section(&mut text, "mirror", options::rows_of_store("http"));
     text
 }
 
@@ -97,6 +102,11 @@ pub fn reference() -> String {
         &mut text,
         "A store of type `file`",
         options::rows_of_store("file"),
+    );
+    table(
+        &mut text,
+        "A store of type `http`",
+        options::rows_of_store("http"),
     );
     text.push_str(WITHOUT_EFFECT);
     for accepted in ACCEPTED {

@@ -183,8 +183,8 @@ impl ImageService {
             Method::CopyImage => Ok(()),
             Method::WebDownload => {
                 let uri = request.shown_uri();
-                let admitted = self.config().import.filter.admit(uri).await;
-                admitted.map(drop).map_err(|refusal| {
+                let admitted = self.parts.fetcher.admit(uri).await;
+                admitted.map_err(|refusal| {
                     tracing::info!(image.id = %record.id, error = &refusal as &dyn std::error::Error, "web-download refused");
                     Error::Invalid(format!(
                         "URI for web-download does not pass filtering: {uri}"

@@ -13,7 +13,7 @@ use vidimus_store::{Location, StoreRead};
 use vidimus_types::{ImageStatus, StoreId};
 
 use super::{Job, Method, Progress};
-use crate::{Error, ImageService, fetch::fetch};
+use crate::{Error, ImageService};
 
 /// How often work that takes long says that it is alive, and looks whether it is still wanted.
 const PULSE: Duration = Duration::from_secs(10);
@@ -199,7 +199,10 @@ impl ImageService {
     /// Brings what is behind the URI into the staging folder.
     async fn fetch_to_staging(&self, job: &Job) -> Result<(), Broken> {
         let uri = job.uri.as_deref().unwrap_or_default();
-        let fetched = fetch(&self.config().import.filter, uri)
+        let fetched = self
+            .parts
+            .fetcher
+            .fetch(uri)
             .await
             .map_err(|error| {
                 tracing::warn!(image.id = %job.record.id, error = &error as &dyn std::error::Error, "fetch failed");

@@ -627,15 +627,6 @@ pub(in crate::config) static ACCEPTED_OF_STORES: &[Accepted] = &[
         names: &["filesystem_store_metadata_file"],
     },
     Accepted {
-        group: "http",
-        reason: "stores of type `http` are not built in",
-        names: &[
-            "https_ca_certificates_file",
-            "https_insecure",
-            "http_proxy_information",
-        ],
-    },
-    Accepted {
         group: "rbd",
         reason: "stores of type `rbd` are not built in",
         names: &[

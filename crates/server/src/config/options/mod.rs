@@ -32,10 +32,14 @@ pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
     .copied()
 }
 
+/// The types of stores that are built in.
+pub(super) const STORE_TYPES: [&str; 2] = ["file", "http"];
+
 /// The options of one store, by the type of the store.
 pub(super) fn rows_of_store(kind: &str) -> impl Iterator<Item = &'static Row> {
     let own: &[&Row] = match kind {
         "file" => stores::file::ROWS,
+        "http" => stores::http::ROWS,
         _ => &[],
     };
     stores::each::ROWS.iter().chain(own).copied()

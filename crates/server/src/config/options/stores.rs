@@ -60,3 +60,23 @@ pub(in crate::config) mod file {
             .help("Whether stretches of zeros become holes that take no space.");
     }
 }
+
+/// Options of stores of type `http`, in the same sections.
+pub(in crate::config) mod http {
+    use std::path::PathBuf;
+
+    use super::{Kind, Opt, options};
+
+    options! {
+        CA_FILE: Option<PathBuf> = Opt::new("http", "https_ca_certificates_file", Kind::Str)
+            .help("PEM file with the authorities that servers of image data are believed by. When set, `https_insecure` does not \
+                   matter.");
+        INSECURE: bool = Opt::new("http", "https_insecure", Kind::Bool)
+            .default("true")
+            .help("Whether the certificates of servers of image data are believed unseen. False: only those the machine believes.");
+        PROXIES: Vec<(String, String)> = Opt::new("http", "http_proxy_information", Kind::Dict)
+            .default("")
+            .help("Proxies to servers of image data, as `http:host:port,https:host:port`. The names in locations are still resolved \
+                   here as well, and judged by `[import_filtering_opts]`.");
+    }
+}

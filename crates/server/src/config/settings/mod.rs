@@ -12,7 +12,7 @@ use std::{
 
 pub use api::{AuthMode, Cors, Flavor, Policy};
 pub use imports::Imports;
-pub use stores::{FileStore, StoreDefinition, StoreType, Stores};
+pub use stores::{FileStore, HttpOptions, StoreDefinition, StoreType, Stores};
 
 use super::{
     error::{ConfigError, OptionName, Origin, Warning},

@@ -7,8 +7,8 @@ use vidimus_types::StoreId;
 use crate::config::{
     error::{ConfigError, OptionName, Origin, Warning},
     options::{
-        rows_of_store, service,
-        stores::{self, each, file},
+        STORE_TYPES, rows_of_store, service,
+        stores::{self, each, file, http},
     },
     resolve::Resolver,
 };
@@ -51,6 +51,19 @@ pub struct StoreDefinition {
 pub enum StoreType {
     /// `file`.
     File(FileStore),
+    /// `http`.
+    Http(HttpOptions),
+}
+
+/// Options of a store of type `http`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpOptions {
+    /// File of the authorities that are believed, instead of those of the machine.
+    pub ca_file: Option<PathBuf>,
+    /// Whether anybody is believed where there is no such file.
+    pub is_insecure: bool,
+    /// Schemes and the proxies for them.
+    pub proxies: Vec<(String, String)>,
 }
 
 /// Options of a store of type `file`.
@@ -118,16 +131,16 @@ fn multi(
             .parse()
             .map_err(|_| in_enabled(format!("`{name}` cannot be the name of a store")))?;
         resolver.add_group(name, rows_of_store(kind));
-        if kind != "file" {
+        let Some(kind) = store_type(resolver, kind, &[name, SHARED_GROUP])? else {
             warnings.push(unsupported(origin, name, kind));
             continue;
-        }
+        };
         definitions.push(StoreDefinition {
             description: resolver
                 .resolve_in(&[name], &each::STORE_DESCRIPTION)?
                 .value,
             weight: resolver.resolve_in(&[name], &each::WEIGHT)?.value,
-            kind: StoreType::File(file_store(resolver, &[name, SHARED_GROUP])?),
+            kind,
             id,
         });
     }
@@ -154,43 +167,76 @@ fn multi(
 }
 
 fn single(resolver: &mut Resolver<'_>, warnings: &mut Vec<Warning>) -> Result<Stores, ConfigError> {
-    resolver.add_group(SINGLE_GROUP, rows_of_store("file"));
-    let listed = resolver.resolve(&stores::STORES)?;
-    if listed.origin != Origin::Default {
-        for kind in listed.value.iter().filter(|kind| !is_file(kind)) {
-            warnings.push(unsupported(&listed.origin, kind, kind));
-        }
+    for kind in STORE_TYPES {
+        resolver.add_group(SINGLE_GROUP, rows_of_store(kind));
     }
+    let listed = resolver.resolve(&stores::STORES)?;
     let default = resolver.resolve(&stores::DEFAULT_STORE)?;
     let conflict = |problem| ConfigError::Conflict {
         origin: default.origin.clone(),
         option: OptionName::new(SINGLE_GROUP, "default_store"),
         problem,
     };
-    if !is_file(&default.value) {
+    let mut definitions: Vec<StoreDefinition> = Vec::new();
+    for kind in &listed.value {
+        let name = canonical(kind);
+        if definitions.iter().any(|store| store.id.as_str() == name) {
+            continue;
+        }
+        let Some(store) = store_type(resolver, name, &[SINGLE_GROUP])? else {
+            warnings.push(unsupported(&listed.origin, kind, kind));
+            continue;
+        };
+        definitions.push(StoreDefinition {
+            id: name
+                .parse()
+                .map_err(|_| conflict("it has no usable name".to_owned()))?,
+            description: None,
+            weight: 0,
+            kind: store,
+        });
+    }
+    let wanted = canonical(&default.value);
+    if !STORE_TYPES.contains(&wanted) {
         let problem = format!("stores of type `{}` are not built in", default.value);
         return Err(conflict(problem));
     }
-    if !listed.value.iter().any(|kind| is_file(kind)) {
-        return Err(conflict("`file` is not among `stores`".to_owned()));
-    }
-    let id: StoreId = "file"
-        .parse()
-        .map_err(|_| conflict("it has no usable name".to_owned()))?;
+    let found = definitions.iter().find(|store| store.id.as_str() == wanted);
+    let default = match found {
+        Some(store) => store.id.clone(),
+        None => return Err(conflict(format!("`{wanted}` is not among `stores`"))),
+    };
     Ok(Stores {
         is_multi: false,
-        default: id.clone(),
-        definitions: vec![StoreDefinition {
-            id,
-            description: None,
-            weight: 0,
-            kind: StoreType::File(file_store(resolver, &[SINGLE_GROUP])?),
-        }],
+        default,
+        definitions,
     })
 }
 
-fn is_file(kind: &str) -> bool {
-    matches!(kind, "file" | "filesystem")
+/// The name of a type. Compat: `default_store` takes the schemes of a type too.
+fn canonical(kind: &str) -> &str {
+    match kind {
+        "filesystem" => "file",
+        "https" => "http",
+        other => other,
+    }
+}
+
+/// The options of a store, each from the first of `groups` that sets it; `None` for a type that is not built in.
+fn store_type(
+    resolver: &Resolver<'_>,
+    kind: &str,
+    groups: &[&str],
+) -> Result<Option<StoreType>, ConfigError> {
+    Ok(match kind {
+        "file" => Some(StoreType::File(file_store(resolver, groups)?)),
+        "http" => Some(StoreType::Http(HttpOptions {
+            ca_file: resolver.resolve_in(groups, &http::CA_FILE)?.value,
+            is_insecure: resolver.resolve_in(groups, &http::INSECURE)?.value,
+            proxies: resolver.resolve_in(groups, &http::PROXIES)?.value,
+        })),
+        _ => None,
+    })
 }
 
 fn unsupported(origin: &Origin, store: &str, kind: &str) -> Warning {

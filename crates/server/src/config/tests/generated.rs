@@ -6,7 +6,10 @@ use std::{env, fs, path::PathBuf};
 
 use crate::config::{
     Settings, options,
-    options::accepted::{ACCEPTED, ACCEPTED_OF_STORES},
+    options::{
+        accepted::{ACCEPTED, ACCEPTED_OF_STORES},
+        stores,
+    },
     reference, sample,
 };
 
@@ -68,7 +71,12 @@ fn the_sample_with_nothing_commented_out_means_the_defaults() {
 fn every_option_stands_once() {
     let rows = options::rows()
         .map(|row| (row.group, row.name))
-        .chain(options::rows_of_store("file").map(|row| ("glance_store", row.name)));
+        .chain(options::rows_of_store("file").map(|row| ("glance_store", row.name)))
+        .chain(
+            stores::http::ROWS
+                .iter()
+                .map(|row| ("glance_store", row.name)),
+        );
     let accepted = ACCEPTED
         .iter()
         .flat_map(|accepted| accepted.names.iter().map(|name| (accepted.group, *name)));
@@ -84,7 +92,10 @@ fn every_option_stands_once() {
 
 #[test]
 fn every_default_is_of_its_type_and_every_help_is_a_sentence() {
-    for row in options::rows().chain(options::rows_of_store("file")) {
+    for row in options::rows()
+        .chain(options::rows_of_store("file"))
+        .chain(stores::http::ROWS.iter().copied())
+    {
         let place = format!("[{}] {}", row.group, row.name);
         if let Some(default) = row.default {
             assert!(row.kind.parse(default).is_some(), "{place}: {default}");

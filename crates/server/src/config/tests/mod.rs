@@ -79,7 +79,9 @@ fn the_embedded_settings_stay_below_the_data_folder() {
     assert_eq!(settings.cache.dir, Some(data.join("cache")));
     assert_eq!(settings.cache.driver, CacheDriver::CentralizedDb);
     assert_eq!(settings.staging_dir, data.join("staging"));
-    let StoreType::File(file) = &settings.stores.definitions[0].kind;
+    let StoreType::File(file) = &settings.stores.definitions[0].kind else {
+        panic!("{:?}", settings.stores);
+    };
     assert_eq!(file.datadirs, [(data.join("images"), 0)]);
     assert!(settings.api.flavor.has_caching && settings.api.flavor.has_cache_management);
 
@@ -253,7 +255,9 @@ fn named_stores_take_what_they_lack_from_the_shared_section() {
     };
     assert_eq!(fast.description.as_deref(), Some("quick ones"));
     assert_eq!((fast.weight, slow.weight), (200, 0));
-    let (StoreType::File(fast), StoreType::File(slow)) = (&fast.kind, &slow.kind);
+    let (StoreType::File(fast), StoreType::File(slow)) = (&fast.kind, &slow.kind) else {
+        panic!("{fast:?}, {slow:?}");
+    };
     assert_eq!(fast.datadirs, [("/fast".into(), 0)]);
     assert_eq!(slow.datadirs, [("/shared".into(), 0)]);
     assert_eq!((fast.file_perm, slow.file_perm), (0o640, 0o600));
@@ -261,6 +265,41 @@ fn named_stores_take_what_they_lack_from_the_shared_section() {
         (fast.thin_provisioning, slow.thin_provisioning),
         (false, true)
     );
+}
+
+#[test]
+fn stores_on_the_web_are_read_with_or_without_names() {
+    let kinds = |text: &str| -> Vec<(String, StoreType)> {
+        let stores = with_database(text).unwrap().settings.stores;
+        let pairs = stores.definitions.into_iter();
+        pairs
+            .map(|store| (store.id.to_string(), store.kind))
+            .collect()
+    };
+    let unnamed = kinds("[glance_store]\nhttps_insecure = false\n");
+    assert_eq!(unnamed[0].0, "file");
+    let (name, StoreType::Http(http)) = &unnamed[1] else {
+        panic!("{unnamed:?}");
+    };
+    assert_eq!((name.as_str(), http.is_insecure), ("http", false));
+    assert_eq!(kinds("[glance_store]\nstores = file\n").len(), 1);
+    assert_eq!(
+        kinds("[glance_store]\nstores = http\ndefault_store = https\n")[0].0,
+        "http"
+    );
+
+    let named = kinds(
+        "[DEFAULT]\nenabled_backends = disk:file,mirror:http\n[glance_store]\ndefault_backend = disk\n\
+         [backend_defaults]\nhttp_proxy_information = http:proxy:3128\n\
+         [mirror]\nhttps_ca_certificates_file = /etc/ca.pem\n",
+    );
+    let (name, StoreType::Http(http)) = &named[1] else {
+        panic!("{named:?}");
+    };
+    assert_eq!(name, "mirror");
+    assert!(http.is_insecure);
+    assert_eq!(http.ca_file, Some("/etc/ca.pem".into()));
+    assert_eq!(http.proxies, [("http".to_owned(), "proxy:3128".to_owned())]);
 }
 
 #[test]
@@ -281,6 +320,10 @@ fn stores_that_do_not_fit_together_are_refused() {
         ),
         ("[glance_store]\ndefault_store = swift\n", "`swift`"),
         ("[glance_store]\nstores = http\n", "not among"),
+        (
+            "[DEFAULT]\nenabled_backends = a:file,b:rbd\n[glance_store]\ndefault_backend = b\n",
+            "`rbd`",
+        ),
         (
             "[glance_store]\nfilesystem_store_datadir =\n",
             "must have a folder",
@@ -308,7 +351,9 @@ fn several_folders_have_priorities() {
     let text = "[glance_store]\nfilesystem_store_datadirs = /a:100\nfilesystem_store_datadirs = /b\n\
                 filesystem_store_datadirs = /c : 7\nfilesystem_store_datadirs = /b:\n";
     let settings = with_database(text).unwrap().settings;
-    let StoreType::File(file) = &settings.stores.definitions[0].kind;
+    let StoreType::File(file) = &settings.stores.definitions[0].kind else {
+        panic!("{:?}", settings.stores);
+    };
     assert_eq!(
         file.datadirs,
         [("/a".into(), 100), ("/b".into(), 0), ("/c".into(), 7)]

@@ -1,112 +1,19 @@
-//! Fetches data over HTTP at a user's wish, and goes on where a connection broke off.
-//!
-//! Every hop is admitted by the [`UriFilter`] and connected to by the addresses that passed. Redirects are followed by
-//! hand, so that nothing is asked of an address nobody looked at, and nothing the user put into the URI is told to the
-//! next host. A body that ends early is asked for again from there on, as long as the server can show that it is still
-//! the same.
+//! A body that is read through any number of connections.
 
-mod filter;
-
-use std::{
-    io,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::io;
 
 use bytes::Bytes;
 use futures_util::stream;
-use reqwest::{Client, Response, StatusCode, header};
-use thiserror::Error;
-use url::Url;
-use vidimus_store::ByteStream;
+use reqwest::{Response, StatusCode, header};
 
-pub(crate) use filter::Refusal;
-pub use filter::UriFilter;
-
-/// How many redirects are followed, as Python's urllib does.
-const REDIRECTS: usize = 10;
-
-/// How often in a row a body is asked for again without a byte having come.
-const ATTEMPTS: u32 = 5;
-
-/// How long a connection may take to be made, and then to send anything.
-const CONNECT_TIME: Duration = Duration::from_secs(20);
-const SILENCE: Duration = Duration::from_secs(60);
-
-/// The first pause before another attempt; it doubles with each.
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// The data could not be fetched. Said to the user, so it holds nothing about networks the user cannot see.
-#[derive(Debug, Error)]
-pub(crate) enum FetchError {
-    /// The filter says no.
-    #[error("the URI does not pass filtering")]
-    Refused(#[source] Refusal),
-    /// The filter says no to a redirect.
-    #[error("it redirects to a URI that does not pass filtering")]
-    RedirectRefused(#[source] Refusal),
-    /// Too many redirects, or one to nowhere.
-    #[error("it redirects without end")]
-    RedirectLoop,
-    /// The server's answer is no data.
-    #[error("the server answered with status {0}")]
-    Status(u16),
-    /// The server cannot be reached, or stopped sending too often.
-    #[error("the connection failed")]
-    Connection(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// It broke off, and what the server has now is something else or cannot be compared.
-    #[error("the connection broke off after {at} bytes and cannot be resumed")]
-    NotResumable {
-        /// How much had come.
-        at: u64,
-    },
-}
-
-/// Data on its way from elsewhere.
-pub(crate) struct Fetched {
-    /// The bytes. When it fails, [`Self::failure`] knows why.
-    pub(crate) data: ByteStream,
-    /// How much there will be, if the server says so.
-    pub(crate) size_bytes: Option<u64>,
-    failure: Failure,
-}
-
-impl std::fmt::Debug for Fetched {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fetched")
-            .field("size_bytes", &self.size_bytes)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Where a stream leaves the reason of its failure, which would not fit into an I/O error unharmed.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Failure(Arc<Mutex<Option<FetchError>>>);
-
-impl Failure {
-    /// The reason, once.
-    pub(crate) fn take(&self) -> Option<FetchError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn leave(&self, error: FetchError) -> io::Error {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        io::Error::other("the fetch failed")
-    }
-}
-
-impl Fetched {
-    /// Where the reason is found when the data breaks off.
-    pub(crate) fn failure(&self) -> Failure {
-        self.failure.clone()
-    }
-}
+use crate::{
+    ATTEMPTS, Failure, FetchError, Fetched, Fetcher, PAUSE, SILENCE, fetcher::Asking, length_of,
+};
 
 /// Opens the data behind a URI.
-pub(crate) async fn fetch(filter: &UriFilter, uri: &str) -> Result<Fetched, FetchError> {
+pub(crate) async fn open(fetcher: &Fetcher, uri: &str) -> Result<Fetched, FetchError> {
     let mut body = RemoteBody {
-        filter: filter.clone(),
+        fetcher: fetcher.clone(),
         uri: uri.to_owned(),
         response: None,
         at: 0,
@@ -151,7 +58,7 @@ impl Validator {
 
 /// A body that is read through any number of connections.
 struct RemoteBody {
-    filter: UriFilter,
+    fetcher: Fetcher,
     uri: String,
     response: Option<Response>,
     at: u64,
@@ -299,74 +206,17 @@ impl RemoteBody {
         Ok(())
     }
 
-    /// Asks for what is missing, through as many redirects as it takes.
+    /// Asks for what is missing.
     async fn request(&self) -> Result<Response, FetchError> {
-        let (mut url, mut addresses) = self
-            .filter
-            .admit(&self.uri)
-            .await
-            .map_err(FetchError::Refused)?;
-        for _ in 0..=REDIRECTS {
-            let response = self.ask(&url, &addresses).await?;
-            if !response.status().is_redirection() {
-                return Ok(response);
-            }
-            let next = response
-                .headers()
-                .get(header::LOCATION)
-                .and_then(|location| location.to_str().ok())
-                .and_then(|location| url.join(location).ok())
-                .ok_or(FetchError::Status(response.status().as_u16()))?;
-            (url, addresses) = self
-                .filter
-                .admit(next.as_str())
-                .await
-                .map_err(FetchError::RedirectRefused)?;
-        }
-        Err(FetchError::RedirectLoop)
-    }
-
-    async fn ask(&self, url: &Url, addresses: &[SocketAddr]) -> Result<Response, FetchError> {
-        let failed = |error: reqwest::Error| FetchError::Connection(Box::new(error.without_url()));
-        let client = Client::builder()
-            // A proxy from the environment would resolve the name again, by itself.
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIME)
-            .resolve_to_addrs(url.host_str().unwrap_or_default(), addresses)
-            .build()
-            .map_err(failed)?;
-        let mut request = client
-            .get(url.clone())
-            .header(header::ACCEPT_ENCODING, "identity")
-            .header(
-                header::USER_AGENT,
-                concat!("vidimus/", env!("CARGO_PKG_VERSION")),
-            );
-        if self.at > 0
-            && let Some(validator) = &self.validator
-        {
-            request = request
-                .header(header::RANGE, format!("bytes={}-", self.at))
-                .header(header::IF_RANGE, &validator.text);
-        }
-        match tokio::time::timeout(SILENCE, request.send()).await {
-            Ok(answered) => answered.map_err(failed),
-            Err(silent) => Err(FetchError::Connection(Box::new(silent))),
-        }
+        let from = self.validator.as_ref().filter(|_| self.at > 0);
+        let asking = Asking {
+            from: from.map(|validator| (self.at, validator.text.as_str())),
+            ..Asking::default()
+        };
+        self.fetcher.request(&self.uri, asking).await
     }
 }
 
 fn response_rest(chunk: Bytes, skipped: u64) -> Bytes {
     usize::try_from(skipped).map_or_else(|_| Bytes::new(), |skipped| chunk.slice(skipped..))
-}
-
-fn length_of(response: &Response) -> Option<u64> {
-    response
-        .headers()
-        .get(header::CONTENT_LENGTH)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
 }

@@ -10,7 +10,7 @@ use url::{Host, Url};
 
 /// Why a URI is not fetched. For the log; clients only hear that it did not pass.
 #[derive(Debug, Error)]
-pub(crate) enum Refusal {
+pub enum Refusal {
     /// It is no absolute URL with a host.
     #[error("it is no URL with a host")]
     NotAUrl,
@@ -58,7 +58,7 @@ impl Default for UriFilter {
 
 impl UriFilter {
     /// Checks a URI and finds the addresses it may be fetched from, in the order the resolver gave them.
-    pub(crate) async fn admit(&self, uri: &str) -> Result<(Url, Vec<SocketAddr>), Refusal> {
+    pub async fn admit(&self, uri: &str) -> Result<(Url, Vec<SocketAddr>), Refusal> {
         let url = self.admit_text(uri)?;
         let port = url.port_or_known_default().ok_or(Refusal::Part("port"))?;
         let host = url.host().ok_or(Refusal::NotAUrl)?;
