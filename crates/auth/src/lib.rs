@@ -4,14 +4,18 @@
 //! the rules of oslo.policy. What does not belong here: HTTP types (headers come through a closure), the images
 //! themselves (rules see a [`Target`] that the caller fills), and what to answer to a refusal.
 
+mod catalog;
 mod context;
+mod credentials;
 mod error;
 pub mod identity;
 pub mod policy;
 mod protect;
 mod trusted;
 
+pub use catalog::CatalogError;
 pub use context::{Context, Scope, new_request_id};
+pub use credentials::Credentials;
 pub use error::Error;
 pub use identity::{Identity, Unauthenticated};
 pub use policy::{Action, Denied, Policy, PolicyConfig, Target, Value};

@@ -6,7 +6,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, Method, Uri, header, request::Parts},
 };
-use vidimus_auth::{Context, TrustedSources};
+use vidimus_auth::{Context, Credentials, TrustedSources};
 use vidimus_service::ImageService;
 
 use crate::{cors::Cors, error::ApiError, extract};
@@ -77,6 +77,11 @@ impl Call {
     /// A header as text, if it is one.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// What other servers are told of the caller.
+    pub(crate) fn credentials(&self) -> Credentials {
+        Credentials::from_headers(|name| self.header(name))
     }
 
     /// The media type of the body, without parameters, in lower case.

@@ -107,6 +107,14 @@ impl ApiError {
         error
     }
 
+    /// What another node said, which wrote its errors like this one.
+    pub(crate) fn relayed(status: StatusCode, message: &str) -> Self {
+        let (explanation, detail) = message.split_once("<br /><br />").unwrap_or((message, ""));
+        let mut error = Self::new(status, explanation);
+        error.body.detail = detail.trim().to_owned();
+        error
+    }
+
     /// The same error with one more header.
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
@@ -145,6 +153,8 @@ impl From<Error> for ApiError {
                 );
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, explanation)
             }
+            Kind::BadGateway => Self::new(StatusCode::BAD_GATEWAY, explanation),
+            Kind::GatewayTimeout => Self::new(StatusCode::GATEWAY_TIMEOUT, explanation),
             // Nobody reads this answer; 400 keeps it out of the count of our own failures.
             Kind::ClientGone => Self::bad_request(explanation),
             Kind::Internal => {

@@ -276,10 +276,12 @@ async fn respond_to_caller(
             None => ApiError::not_found().into_response(),
         },
     };
+    // Another node that answered in our place has named the request by its own id.
     if let Ok(value) = HeaderValue::from_str(&request_id) {
         response
             .headers_mut()
-            .insert("x-openstack-request-id", value);
+            .entry("x-openstack-request-id")
+            .or_insert(value);
     }
     response
 }

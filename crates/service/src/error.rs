@@ -34,6 +34,10 @@ pub enum Kind {
     UnsupportedMedia,
     /// A store cannot be used at the moment.
     Unavailable,
+    /// Another node, which would have to do it, does not answer as it should.
+    BadGateway,
+    /// Another node, which would have to do it, cannot be reached.
+    GatewayTimeout,
     /// The bytes asked for are not there.
     Range,
     /// The client went away in the middle.
@@ -172,6 +176,12 @@ pub enum Error {
     /// What is staged is not on this node.
     #[error("The staged data of image {0} is not on this node.")]
     StagedElsewhere(ImageId),
+    /// The node that has the staged data cannot be connected to.
+    #[error("Stage host is unavailable")]
+    StageHostUnreachable,
+    /// The node that has the staged data gives no proper answer, or none in time.
+    #[error("Stage host is unavailable")]
+    StageHostBroken,
     /// As [`Self::ImageNotFound`], in the words of the store route.
     #[error("Failed to find image {0}")]
     NoImageForCopy(String),
@@ -404,6 +414,8 @@ impl Error {
             | Self::StoreUnavailable(_)
             | Self::RemoteUnavailable(_)
             | Self::StagedElsewhere(_) => Kind::Unavailable,
+            Self::StageHostUnreachable => Kind::GatewayTimeout,
+            Self::StageHostBroken => Kind::BadGateway,
             Self::ClientGone => Kind::ClientGone,
             Self::Metadef(error) => error.kind(),
             Self::Internal(_) => Kind::Internal,

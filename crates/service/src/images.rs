@@ -191,6 +191,12 @@ impl ImageService {
     /// with a location row that says so, and never a row whose data is gone. What cannot be removed now is tried again
     /// by the scrubber.
     pub async fn delete_image(&self, ctx: &Context, id: &ImageId) -> Result<()> {
+        let record = self.find_deletable(ctx, id).await?;
+        self.delete_found(&record).await
+    }
+
+    /// The image if the caller may delete it.
+    pub(crate) async fn find_deletable(&self, ctx: &Context, id: &ImageId) -> Result<ImageRecord> {
         let record = match self.find_image(ctx, id).await {
             Err(Error::ImageNotFound(_)) => return Err(Error::NothingToDelete(id.to_string())),
             found => found?,
@@ -200,15 +206,20 @@ impl ImageService {
             return Err(Error::Protected(*id));
         }
         require_owner(ctx, &record)?;
-        let locations = match self.parts.db.images().delete(id, record.status).await {
+        Ok(record)
+    }
+
+    /// Deletes an image as it was found.
+    pub(crate) async fn delete_found(&self, record: &ImageRecord) -> Result<()> {
+        let id = record.id;
+        let locations = match self.parts.db.images().delete(&id, record.status).await {
             Ok(locations) => locations,
             Err(db::Error::NotFound(_)) => return Err(Error::NothingToDelete(id.to_string())),
-            Err(db::Error::StatusConflict { .. }) => return Err(Error::ChangedMeanwhile(*id)),
+            Err(db::Error::StatusConflict { .. }) => return Err(Error::ChangedMeanwhile(id)),
             Err(error) => return Err(error.into()),
         };
         // A client that leaves now must not stop the removal half-way.
         let service = self.clone();
-        let id = *id;
         let removal = self.parts.tasks.spawn(async move {
             service.forget_cached(&id).await;
             service.unstage(&id).await;

@@ -27,7 +27,7 @@ class Options:
     beside the configuration.
 
     With `identity`, who calls is what the headers of a proxy say (`X-Project-Id`, `X-Roles`, …), and the shipped rules
-    apply; without, every caller is an admin.
+    apply; without, every caller is an admin. With `passes_tokens` too, it can ask another server with a caller's token.
     """
 
     flavor: str = "cachemanagement"
@@ -39,6 +39,19 @@ class Options:
     sections: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     identity: bool = False
+    passes_tokens: bool = False
+
+
+# What keystonemiddleware does beside checking tokens, and Glance relies on when it asks another server in a caller's name.
+KEYSTONE_OPTIONS = """
+from oslo_config import cfg
+
+cfg.CONF.register_opts([cfg.StrOpt("auth_url"), cfg.StrOpt("www_authenticate_uri")], group="keystone_authtoken")
+
+
+def filter_factory(_global_conf, **_local_conf):
+    return lambda application: application
+"""
 
 
 class Glance:
@@ -105,6 +118,7 @@ class Glance:
             "--http-chunked-input",
             "--http-auto-chunked",
             "--virtualenv", sys.prefix,
+            "--pythonpath", str(self.dir),
             "--module", "glance.wsgi.api:application",
             "--processes", str(self.options.processes),
             "--threads", "8",
@@ -186,6 +200,10 @@ class Glance:
         # These filters read a file of their own, which they look for where packages install it.
         project = "oslo_config_project = glance\n"
         pipelines = pipelines.replace(project, f"{project}oslo_config_file = {self.dir / 'glance-api.conf'}\n")
+        if self.options.passes_tokens:
+            (self.dir / "keystone_options.py").write_text(KEYSTONE_OPTIONS)
+            pipelines = pipelines.replace(" context ", " keystone_options context ")
+            pipelines += "\n[filter:keystone_options]\npaste.filter_factory = keystone_options:filter_factory\n"
         paste = self.dir / "glance-api-paste.ini"
         paste.write_text(pipelines)
         return paste

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use vidimus_service::Error;
 use vidimus_types::{PatchDialect, PatchError, parse_patch, schema::validate_image_body};
 
-use super::{Answer, empty, unicode_json};
+use super::{Answer, done, unicode_json};
 use crate::{
     app::{App, Call},
     error::ApiError,
@@ -132,6 +132,9 @@ pub(crate) async fn delete_image(
 ) -> Answer {
     call.reject_body()?;
     let id = image_id(&id).map_err(|_| Error::NothingToDelete(id))?;
-    app.service.delete_image(&call.ctx, &id).await?;
-    Ok(empty(StatusCode::NO_CONTENT))
+    let deleted = app
+        .service
+        .delete_image_where_staged(&call.ctx, &id, || call.credentials())
+        .await?;
+    done(deleted, StatusCode::NO_CONTENT)
 }

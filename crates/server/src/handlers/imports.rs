@@ -7,7 +7,7 @@ use axum::{
 };
 use vidimus_service::{Error, ImportRequest};
 
-use super::{Answer, empty};
+use super::{Answer, done, empty};
 use crate::{
     app::{App, Call},
     extract::{image_id::image_id, json::json_body},
@@ -21,11 +21,12 @@ pub(crate) async fn import_image(
 ) -> Answer {
     let body = json_body(&call.method, &call.headers, body).await?;
     let store = call.header("x-image-meta-store").map(str::to_owned);
-    let request = ImportRequest::read(&app.service, body, store)?;
-    app.service
+    let request = ImportRequest::read(&app.service, body, store, call.credentials())?;
+    let begun = app
+        .service
         .import_image(&call.ctx, &image_id(&id)?, request)
         .await?;
-    Ok(empty(StatusCode::ACCEPTED))
+    done(begun, StatusCode::ACCEPTED)
 }
 
 pub(crate) async fn delete_copy(

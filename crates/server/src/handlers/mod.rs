@@ -18,9 +18,10 @@ pub(crate) mod versions;
 use axum::{
     body::Body,
     http::{HeaderValue, StatusCode, header},
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use vidimus_service::Done;
 
 use crate::{error::ApiError, json::python_json};
 
@@ -39,6 +40,23 @@ fn unicode_json(status: StatusCode, value: &impl Serialize) -> Response {
 /// Nothing but a status. Compat: Glance's empty answers claim to be HTML.
 fn empty(status: StatusCode) -> Response {
     with_body(status, "text/html; charset=UTF-8", "")
+}
+
+/// The answer to something that this node did, or another one in its place.
+fn done(done: Done, status: StatusCode) -> Answer {
+    let Done::There(relayed) = done else {
+        return Ok(empty(status));
+    };
+    let status = StatusCode::from_u16(relayed.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let mut response = if status.is_success() {
+        empty(status)
+    } else {
+        ApiError::relayed(status, &relayed.message).into_response()
+    };
+    if let Some(id) = relayed.request_id.and_then(|id| id.try_into().ok()) {
+        response.headers_mut().insert("x-openstack-request-id", id);
+    }
+    Ok(response)
 }
 
 fn with_body(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response {

@@ -10,20 +10,20 @@ mod run;
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
-use vidimus_auth::{Action, Context};
+use vidimus_auth::{Action, Context, Credentials};
 use vidimus_db::{ImageRecord, ImportStart, NewTask, Started};
 use vidimus_types::{ImageId, ImageStatus, StoreId};
 
-use crate::{Error, ImageService, Result};
+use crate::{
+    Error, ImageService, Result,
+    nodes::{Done, STAGE_HOST},
+};
 
 /// Stores an import still has to reach, as a property of the image.
 pub(crate) const IMPORTING: &str = "os_glance_importing_to_stores";
 
 /// Stores an import could not reach.
 pub(crate) const FAILED: &str = "os_glance_failed_import";
-
-/// The node that holds what is staged.
-const STAGE_HOST: &str = "os_glance_stage_host";
 
 /// The type of the tasks of imports.
 pub(crate) const TASK_KIND: &str = "api_image_import";
@@ -37,6 +37,7 @@ pub struct ImportRequest {
     must_all_succeed: bool,
     all_stores: bool,
     store_header: Option<String>,
+    credentials: Credentials,
 }
 
 /// Where the data comes from.
@@ -83,7 +84,12 @@ struct Job {
 
 impl ImportRequest {
     /// Reads a body; `store_header` is the value of `X-Image-Meta-Store`.
-    pub fn read(service: &ImageService, body: Value, store_header: Option<String>) -> Result<Self> {
+    pub fn read(
+        service: &ImageService,
+        body: Value,
+        store_header: Option<String>,
+        credentials: Credentials,
+    ) -> Result<Self> {
         let invalid = |text: &str| Error::Invalid(text.to_owned());
         // Compat, stricter: an array, or a method that is no object, makes the peer answer 500.
         let Value::Object(body) = body else {
@@ -121,6 +127,7 @@ impl ImportRequest {
             must_all_succeed,
             all_stores,
             store_header,
+            credentials,
             body,
         })
     }
@@ -133,12 +140,14 @@ impl ImportRequest {
 
 impl ImageService {
     /// Starts an import and returns when it has begun; how it ends is found in its task and in the image.
+    ///
+    /// What another node has staged, that node imports, or says why not.
     pub async fn import_image(
         &self,
         ctx: &Context,
         id: &ImageId,
         request: ImportRequest,
-    ) -> Result<()> {
+    ) -> Result<Done> {
         let record = self.find_image(ctx, id).await?;
         require_status(&record, request.method)?;
         require_format("container_format", record.container_format.as_deref())?;
@@ -151,13 +160,22 @@ impl ImageService {
         let expired = self.expired_lock(&record).await?;
         let Some(stores) = self.import_stores(&record, &request)? else {
             tracing::info!(image.id = %id, "nothing to copy, every store has the image");
-            return Ok(());
+            return Ok(Done::Here);
         };
         if !request.must_all_succeed && !self.has_several_stores() {
             return Err(Error::Invalid(format!(
                 "All_stores_must_succeed can only be set with enabled_backends {}",
                 request.shown_uri()
             )));
+        }
+        if request.method == Method::GlanceDirect
+            && !self.is_staged_here(&record).await
+            && let Some(host) = self.other_node(&record, &request.credentials)
+        {
+            let body = Value::Object(request.body);
+            let said = (&body, request.store_header.as_deref());
+            let relayed = self.relay_import(host, ctx, &request.credentials, &record, said);
+            return Ok(Done::There(relayed.await?));
         }
         self.require_source(&record, &request).await?;
 
@@ -174,7 +192,12 @@ impl ImageService {
         self.parts
             .tasks
             .spawn(async move { service.run_import(job).await });
-        Ok(())
+        Ok(Done::Here)
+    }
+
+    /// Whether all of what was staged for the image lies here, whatever this node was called then.
+    async fn is_staged_here(&self, record: &ImageRecord) -> bool {
+        record.size.is_some() && self.staged_size(&record.id).await == record.size
     }
 
     /// Whether the data is where it should come from, as far as that can be told at once.
@@ -191,7 +214,7 @@ impl ImageService {
                     ))
                 })
             }
-            // Another node may have staged it. Beginning here would throw the image back to queued.
+            // Beginning all the same would throw the image back to queued.
             Method::GlanceDirect if self.staged_size(&record.id).await.is_none() => {
                 Err(Error::StagedElsewhere(record.id))
             }
