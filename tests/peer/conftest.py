@@ -13,11 +13,15 @@ sys.path.insert(0, str(Path(__file__).parent))
 from harness import golden  # noqa: E402
 from harness.api import Api  # noqa: E402
 from harness.client import Client  # noqa: E402
+from harness.cloud import Cloud  # noqa: E402
 from harness.disks import Disk, make_disks  # noqa: E402
 from harness.glance import Glance  # noqa: E402
 from harness.server import Server  # noqa: E402
 from harness.vidimus import Vidimus  # noqa: E402
 from harness.warm_python import WarmPython  # noqa: E402
+
+REPORTS = pytest.StashKey[list[str]]()
+
 
 @pytest.fixture(scope="session")
 def glance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Glance]:
@@ -29,6 +33,20 @@ def glance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Glance]:
 def vidimus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vidimus]:
     with Vidimus(tmp_path_factory.mktemp("vidimus")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    """Further instances of both, behind a real Keystone."""
+    running = Cloud(tmp_path_factory.mktemp("cloud"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> list[str]:
+    """Lines to print at the end of the run, whether it passed or not."""
+    return request.config.stash.setdefault(REPORTS, [])
 
 
 @pytest.fixture(params=["glance", "vidimus"])
@@ -73,3 +91,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
                 report.sections.append((f"end of the log of {running.name}", running.log_tail()))
                 break
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash.get(REPORTS, []):
+        terminalreporter.write_line(line)

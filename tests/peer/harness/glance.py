@@ -189,7 +189,7 @@ class Glance:
         for name, content in self.options.files.items():
             (self.dir / name).write_text(content)
         # Without Keystone a request carries no role, so the shipped rules would refuse nearly all of them.
-        if not self.options.identity:
+        if not self.options.identity and not self.options.flavor.startswith("keystone"):
             (self.dir / "policy.yaml").write_text('"context_is_admin": "@"\n')
 
     def _paste(self) -> Path:
