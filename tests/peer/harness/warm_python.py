@@ -10,6 +10,7 @@ that for programs that look for one on their search path.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
@@ -17,6 +18,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import NoReturn
 
@@ -142,6 +145,17 @@ def main() -> None:
     import openstackclient.image.v2.cache  # noqa: F401
     import openstackclient.image.v2.image  # noqa: F401
     import openstackclient.shell  # noqa: F401
+    from cliff.command import _get_distributions_by_modules
+
+    # Every command loads all commands there are, of every service, and looks up which packages are installed.
+    for group in entry_points().groups:
+        for point in entry_points(group=group) if group.startswith(("openstack.", "keystoneauth1.")) else ():
+            # Some need packages that are not there; the client passes them over, too.
+            with suppress(ImportError, AttributeError):
+                point.load()
+    _get_distributions_by_modules()
+    # What is here stays: children need not copy it to find that out.
+    gc.freeze()
 
     if places:
         listen(places[0])
