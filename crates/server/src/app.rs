@@ -9,7 +9,7 @@ use axum::{
 use vidimus_auth::{Context, Credentials, TrustedSources};
 use vidimus_service::ImageService;
 
-use crate::{cors::Cors, error::ApiError, extract};
+use crate::{cors::Cors, error::ApiError, extract, openapi::Document};
 
 /// The service and the settings of its HTTP side. Cloning is cheap.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct App {
     pub service: ImageService,
     /// How requests are read and answered.
     pub http: Arc<HttpConfig>,
+    /// What the routes do, for programs to read.
+    pub document: Arc<Document>,
 }
 
 /// Settings of the HTTP side.

@@ -18,6 +18,7 @@ use crate::{
     app::{App, HttpConfig, IdentitySource},
     config::{AuthMode, CacheDriver, HttpOptions, Images, Settings, StoreDefinition, StoreType},
     cors::Cors,
+    openapi::{Document, Site},
 };
 
 /// The server cannot start with these settings.
@@ -94,9 +95,11 @@ pub async fn boot(settings: &Settings, own_url: &str) -> Result<App, BootError> 
         disable_file: settings.server.health_disabling_file.clone(),
         authenticate_uri: None,
     };
+    let document = Document::new(described(service.config(), settings));
     Ok(App {
         service,
         http: Arc::new(http),
+        document: Arc::new(document),
     })
 }
 
@@ -225,6 +228,19 @@ fn uri_filter(settings: &Settings) -> UriFilter {
         disallowed_hosts: imports.disallowed_hosts.clone(),
         allowed_ports: imports.allowed_ports.clone(),
         disallowed_ports: imports.disallowed_ports.clone(),
+    }
+}
+
+/// What the document at `/openapi.json` depends on.
+pub fn site(settings: &Settings) -> Result<Site, BootError> {
+    Ok(described(&service_config(settings, "")?, settings))
+}
+
+fn described(config: &ServiceConfig, settings: &Settings) -> Site {
+    Site {
+        schema: config.schema.clone(),
+        import_methods: config.import_methods.clone(),
+        legacy_cache_routes: settings.api.flavor.has_cache_management,
     }
 }
 

@@ -80,10 +80,10 @@ impl ApiError {
     }
 
     /// 405, with the methods that would do.
-    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+    pub(crate) fn method_not_allowed(allow: HeaderValue) -> Self {
         let mut error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "");
         error.body.template = Template::Method;
-        error.with_header(header::ALLOW, HeaderValue::from_static(allow))
+        error.with_header(header::ALLOW, allow)
     }
 
     /// 405 for something that is never done, in these words and no others.

@@ -4,168 +4,196 @@ use axum::{
     Router,
     extract::Request,
     response::{IntoResponse, Response},
-    routing::{MethodRouter, delete, get, post, put},
 };
 
 use crate::{
     app::App,
     error::ApiError,
     handlers::{
-        actions, cache, image_data, images, imports, info, legacy_cache, members, metadefs,
-        schemas, tags, tasks,
+        actions, cache, health, image_data, images, imports, info, legacy_cache, members, metadefs,
+        openapi, schemas, tags, tasks, versions,
     },
+    routes::{Route, Routes, delete, get, post, put},
 };
 
+/// What answers the requests of a site.
 pub(crate) fn router(app: App) -> Router {
-    let mut router = Router::new()
-        .route(
-            "/v2/images",
-            only(
-                "GET, POST",
-                get(images::list_images).post(images::create_image),
-            ),
-        )
-        .route(
-            "/v2/images/{id}",
-            only(
-                "GET, PATCH, DELETE",
-                get(images::show_image)
-                    .patch(images::update_image)
-                    .delete(images::delete_image),
-            ),
-        )
-        .route(
-            "/v2/images/{id}/file",
-            only(
-                "GET, PUT",
-                get(image_data::download_image).put(image_data::upload_image),
-            ),
-        )
-        .route(
-            "/v2/images/{id}/stage",
-            only("PUT", put(image_data::stage_image)),
-        )
-        .route(
-            "/v2/images/{id}/import",
-            only("POST", post(imports::import_image)),
-        )
-        .route(
-            "/v2/images/{id}/tasks",
-            only("GET", get(tasks::list_image_tasks)),
-        )
-        .route(
-            "/v2/stores/{store}/{image}",
-            only("DELETE", delete(imports::delete_copy)),
-        )
-        .route(
-            "/v2/tasks",
-            only("GET, POST", get(tasks::list_tasks).post(tasks::create_task)),
-        )
-        .route(
-            "/v2/tasks/{id}",
-            only(
-                "GET, DELETE",
-                get(tasks::show_task).delete(tasks::delete_task),
-            ),
-        )
-        .route("/v2/schemas/task", only("GET", get(schemas::task)))
-        .route("/v2/schemas/tasks", only("GET", get(schemas::tasks)))
-        .route(
-            "/v2/images/{id}/actions/deactivate",
-            only("POST", post(actions::deactivate_image)),
-        )
-        .route(
-            "/v2/images/{id}/actions/reactivate",
-            only("POST", post(actions::reactivate_image)),
-        )
-        .route(
-            "/v2/images/{id}/tags/{tag}",
-            only("PUT, DELETE", put(tags::add_tag).delete(tags::remove_tag)),
-        )
-        .route(
-            "/v2/images/{id}/members",
-            only(
-                "GET, POST",
-                get(members::list_members).post(members::add_member),
-            ),
-        )
-        .route(
-            "/v2/images/{id}/members/{member}",
-            only(
-                "GET, PUT, DELETE",
-                get(members::show_member)
-                    .put(members::update_member)
-                    .delete(members::delete_member),
-            ),
-        )
-        .route("/v2/schemas/member", only("GET", get(schemas::member)))
-        .route("/v2/schemas/members", only("GET", get(schemas::members)))
-        .route("/v2/schemas/image", only("GET", get(schemas::image)))
-        .route("/v2/schemas/images", only("GET", get(schemas::images)))
-        .route("/v2/info/import", only("GET", get(info::import_methods)))
-        .route("/v2/info/stores", only("GET", get(info::stores)))
-        .route(
-            "/v2/info/stores/detail",
-            only("GET", get(info::stores_in_detail)),
-        )
-        .route("/v2/info/usage", or_404(get(info::usage)))
-        .route(
-            "/v2/cache",
-            only(
-                "GET, DELETE",
-                get(cache::list_cache).delete(cache::clear_cache),
-            ),
-        )
-        .route("/v2/cache/clean", only("POST", post(cache::clean_cache)))
-        .route("/v2/cache/prune", only("POST", post(cache::prune_cache)))
-        .route(
-            "/v2/cache/nodes/{id}",
-            only("GET", get(cache::list_cached_nodes)),
-        )
-        .route(
-            "/v2/cache/{id}",
-            only(
-                "PUT, DELETE",
-                put(cache::queue_image).delete(cache::delete_cached_image),
-            ),
-        );
-    if app.http.legacy_cache_routes {
-        // Compat: other methods fall through this filter to the router behind it, which knows no such path.
-        router = router
-            .route(
-                "/v2/cached_images",
-                or_404(
-                    get(legacy_cache::list_cached_images).delete(legacy_cache::clear_cached_images),
-                ),
-            )
-            .route(
-                "/v2/cached_images/{id}",
-                or_404(delete(legacy_cache::delete_cached_image)),
-            )
-            .route(
-                "/v2/queued_images",
-                or_404(
-                    get(legacy_cache::list_queued_images).delete(legacy_cache::clear_queued_images),
-                ),
-            )
-            .route(
-                "/v2/queued_images/{id}",
-                or_404(put(legacy_cache::queue_image).delete(legacy_cache::delete_queued_image)),
-            );
-    }
-    let router = metadefs::metadefs(router, only);
+    let (router, _) = routes(app.http.legacy_cache_routes).into_parts();
     router.fallback(not_found).with_state(app)
 }
 
-/// Refuses every other method, HEAD too, which axum would otherwise answer like GET.
-fn only(allow: &'static str, methods: MethodRouter<App>) -> MethodRouter<App> {
-    let refuse = move || async move { ApiError::method_not_allowed(allow) };
-    methods.head(refuse).fallback(refuse)
+/// Every route, to be described.
+pub(crate) fn route_table(legacy_cache_routes: bool) -> Vec<Route> {
+    routes(legacy_cache_routes).into_parts().1
 }
 
-fn or_404(methods: MethodRouter<App>) -> MethodRouter<App> {
-    let refuse = || async { ApiError::not_found() };
-    methods.head(refuse).fallback(refuse)
+fn routes(legacy_cache_routes: bool) -> Routes {
+    let mut routes = Routes::default()
+        .answered_before("/", versions::show_versions_doc())
+        .answered_before("/versions", versions::list_versions_doc())
+        .answered_before("/v2", versions::redirect_doc())
+        .answered_before("/healthcheck", health::healthcheck_doc())
+        .answered_before("/openapi.json", openapi::show_document_doc())
+        .route(
+            "/v2/images",
+            get(images::list_images, images::list_images_doc())
+                .post(images::create_image, images::create_image_doc()),
+        )
+        .route(
+            "/v2/images/{id}",
+            get(images::show_image, images::show_image_doc())
+                .patch(images::update_image, images::update_image_doc())
+                .delete(images::delete_image, images::delete_image_doc()),
+        )
+        .route(
+            "/v2/images/{id}/file",
+            get(image_data::download_image, image_data::download_image_doc())
+                .put(image_data::upload_image, image_data::upload_image_doc()),
+        )
+        .route(
+            "/v2/images/{id}/stage",
+            put(image_data::stage_image, image_data::stage_image_doc()),
+        )
+        .route(
+            "/v2/images/{id}/import",
+            post(imports::import_image, imports::import_image_doc()),
+        )
+        .route(
+            "/v2/images/{id}/tasks",
+            get(tasks::list_image_tasks, tasks::list_image_tasks_doc()),
+        )
+        .route(
+            "/v2/stores/{store}/{image}",
+            delete(imports::delete_copy, imports::delete_copy_doc()),
+        )
+        .route(
+            "/v2/tasks",
+            get(tasks::list_tasks, tasks::list_tasks_doc())
+                .post(tasks::create_task, tasks::create_task_doc()),
+        )
+        .route(
+            "/v2/tasks/{id}",
+            get(tasks::show_task, tasks::show_task_doc())
+                .delete(tasks::delete_task, tasks::delete_task_doc()),
+        )
+        .route("/v2/schemas/task", get(schemas::task, schemas::doc("task")))
+        .route(
+            "/v2/schemas/tasks",
+            get(schemas::tasks, schemas::doc("tasks")),
+        )
+        .route(
+            "/v2/images/{id}/actions/deactivate",
+            post(actions::deactivate_image, actions::deactivate_image_doc()),
+        )
+        .route(
+            "/v2/images/{id}/actions/reactivate",
+            post(actions::reactivate_image, actions::reactivate_image_doc()),
+        )
+        .route(
+            "/v2/images/{id}/tags/{tag}",
+            put(tags::add_tag, tags::add_tag_doc())
+                .delete(tags::remove_tag, tags::remove_tag_doc()),
+        )
+        .route(
+            "/v2/images/{id}/members",
+            get(members::list_members, members::list_members_doc())
+                .post(members::add_member, members::add_member_doc()),
+        )
+        .route(
+            "/v2/images/{id}/members/{member}",
+            get(members::show_member, members::show_member_doc())
+                .put(members::update_member, members::update_member_doc())
+                .delete(members::delete_member, members::delete_member_doc()),
+        )
+        .route(
+            "/v2/schemas/member",
+            get(schemas::member, schemas::doc("member")),
+        )
+        .route(
+            "/v2/schemas/members",
+            get(schemas::members, schemas::doc("members")),
+        )
+        .route(
+            "/v2/schemas/image",
+            get(schemas::image, schemas::doc("image")),
+        )
+        .route(
+            "/v2/schemas/images",
+            get(schemas::images, schemas::doc("images")),
+        )
+        .route(
+            "/v2/info/import",
+            get(info::import_methods, info::import_methods_doc()),
+        )
+        .route("/v2/info/stores", get(info::stores, info::stores_doc()))
+        .route(
+            "/v2/info/stores/detail",
+            get(info::stores_in_detail, info::stores_in_detail_doc()),
+        )
+        .route_or_404("/v2/info/usage", get(info::usage, info::usage_doc()))
+        .route(
+            "/v2/cache",
+            get(cache::list_cache, cache::list_cache_doc())
+                .delete(cache::clear_cache, cache::clear_cache_doc()),
+        )
+        .route(
+            "/v2/cache/clean",
+            post(cache::clean_cache, cache::clean_cache_doc()),
+        )
+        .route(
+            "/v2/cache/prune",
+            post(cache::prune_cache, cache::prune_cache_doc()),
+        )
+        .route(
+            "/v2/cache/nodes/{id}",
+            get(cache::list_cached_nodes, cache::list_cached_nodes_doc()),
+        )
+        .route(
+            "/v2/cache/{id}",
+            put(cache::queue_image, cache::queue_image_doc())
+                .delete(cache::delete_cached_image, cache::delete_cached_image_doc()),
+        );
+    if legacy_cache_routes {
+        // Compat: other methods fall through this filter to the router behind it, which knows no such path.
+        routes = routes
+            .route_or_404(
+                "/v2/cached_images",
+                get(
+                    legacy_cache::list_cached_images,
+                    legacy_cache::list_cached_images_doc(),
+                )
+                .delete(
+                    legacy_cache::clear_cached_images,
+                    legacy_cache::clear_cached_images_doc(),
+                ),
+            )
+            .route_or_404(
+                "/v2/cached_images/{id}",
+                delete(
+                    legacy_cache::delete_cached_image,
+                    legacy_cache::delete_cached_image_doc(),
+                ),
+            )
+            .route_or_404(
+                "/v2/queued_images",
+                get(
+                    legacy_cache::list_queued_images,
+                    legacy_cache::list_queued_images_doc(),
+                )
+                .delete(
+                    legacy_cache::clear_queued_images,
+                    legacy_cache::clear_queued_images_doc(),
+                ),
+            )
+            .route_or_404(
+                "/v2/queued_images/{id}",
+                put(legacy_cache::queue_image, legacy_cache::queue_image_doc()).delete(
+                    legacy_cache::delete_queued_image,
+                    legacy_cache::delete_queued_image_doc(),
+                ),
+            );
+    }
+    metadefs::metadefs(routes)
 }
 
 async fn not_found(request: Request) -> Response {

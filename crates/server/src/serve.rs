@@ -36,6 +36,7 @@ use crate::{
     error::{ApiError, Asked, ErrorBody},
     handlers::{
         health::healthcheck,
+        openapi::show_document,
         versions::{Negotiated, negotiate, redirect, versions},
     },
     router::router,
@@ -250,6 +251,9 @@ async fn respond_to_caller(
     peer: Peer,
     mut request: Request,
 ) -> Response {
+    if request.uri().path() == "/openapi.json" {
+        return show_document(&app.document, request.method(), request.headers());
+    }
     let path = match negotiate(app, request.uri(), request.headers()) {
         Negotiated::Path(path) => Some(path),
         Negotiated::Redirect => None,

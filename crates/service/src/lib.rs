@@ -49,6 +49,7 @@ pub use recover::Recovery;
 pub use stores::StoreInfo;
 pub use tasks::TaskPage;
 pub use upload::UploadRequest;
+pub use vidimus_db::SortKey as ImageSortKey;
 pub use vidimus_db::TaskRecord;
 pub use vidimus_db::{
     AssociationRecord, ImageRecord, LocationRecord, MemberRecord, MetadefTagRecord,

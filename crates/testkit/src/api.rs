@@ -65,6 +65,7 @@ impl Api {
         let client = Client::builder()
             .no_proxy()
             .pool_max_idle_per_host(0)
+            .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("a client without TLS roots of its own");
         Self {

@@ -20,13 +20,22 @@ impl PatchDialect {
     /// The media types a PATCH may have, as the `Accept-Patch` header lists them.
     pub const MEDIA_TYPES: &'static str = "application/openstack-images-v2.0-json-patch, application/openstack-images-v2.1-json-patch";
 
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::V20, Self::V21];
+
+    /// The media type that stands for the dialect.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::V20 => "application/openstack-images-v2.0-json-patch",
+            Self::V21 => "application/openstack-images-v2.1-json-patch",
+        }
+    }
+
     /// The dialect a media type (without parameters) stands for.
     pub fn from_media_type(media_type: &str) -> Option<Self> {
-        match media_type {
-            "application/openstack-images-v2.0-json-patch" => Some(Self::V20),
-            "application/openstack-images-v2.1-json-patch" => Some(Self::V21),
-            _ => None,
-        }
+        Self::ALL
+            .into_iter()
+            .find(|dialect| dialect.media_type() == media_type)
     }
 }
 

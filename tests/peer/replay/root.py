@@ -16,6 +16,7 @@ SCENARIOS = [
             get("versions as html", "/versions", accept="text/html"),
             request("post slash", "POST", "/"),
             request("delete versions", "DELETE", "/versions"),
+            request("post to the document", "POST", "/openapi.json"),
             get("v2", "/v2"),
             get("v2 slash", "/v2/"),
             get("v1", "/v1/images"),

@@ -5,6 +5,7 @@ mod check_config;
 mod db;
 mod log;
 mod metadefs;
+mod openapi;
 mod serve;
 
 use std::path::PathBuf;
@@ -38,6 +39,8 @@ enum Command {
     Cache(cache::CacheArgs),
     /// Read the configuration, say what is wrong with it and what will not be acted on.
     CheckConfig(ConfigArgs),
+    /// Print the OpenAPI document of the server, as it serves it at /openapi.json.
+    Openapi(ConfigArgs),
 }
 
 /// Where the configuration is.
@@ -105,6 +108,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, BootError> {
         Command::Db(args) => runtime.block_on(db::run(args)),
         Command::Cache(args) => runtime.block_on(cache::run(args)),
         Command::CheckConfig(args) => check_config::run(&args),
+        Command::Openapi(args) => openapi::run(&args),
     }
 }
 

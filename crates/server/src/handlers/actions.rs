@@ -9,7 +9,25 @@ use super::{Answer, empty};
 use crate::{
     app::{App, Call},
     extract::image_id::image_id,
+    openapi::operation::{NO_IMAGE, Operation, UNEXPECTED},
 };
+
+pub(crate) fn deactivate_image_doc() -> Operation {
+    Operation::new(
+        "images",
+        "deactivate_image",
+        "Keep everybody but admins from the data of an image",
+    )
+    .empty(204, "The image is deactivated")
+    .refuses(&[
+        UNEXPECTED,
+        (
+            403,
+            "The policy does not let the caller do this, or the status of the image does not",
+        ),
+        NO_IMAGE,
+    ])
+}
 
 pub(crate) async fn deactivate_image(
     State(app): State<App>,
@@ -21,6 +39,23 @@ pub(crate) async fn deactivate_image(
         .deactivate_image(&call.ctx, &image_id(&id)?)
         .await?;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+pub(crate) fn reactivate_image_doc() -> Operation {
+    Operation::new(
+        "images",
+        "reactivate_image",
+        "Let the data of a deactivated image be read again",
+    )
+    .empty(204, "The image is active")
+    .refuses(&[
+        UNEXPECTED,
+        (
+            403,
+            "The policy does not let the caller do this, or the status of the image does not",
+        ),
+        NO_IMAGE,
+    ])
 }
 
 pub(crate) async fn reactivate_image(

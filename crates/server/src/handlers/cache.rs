@@ -4,6 +4,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
+use serde_json::json as value;
 use vidimus_types::ClearTarget;
 
 use super::{Answer, empty, json};
@@ -11,8 +12,22 @@ use crate::{
     app::{App, Call},
     error::ApiError,
     extract::image_id::named_image_id,
+    openapi::operation::{BAD, DENIED, NO_CACHE, Operation, Refusal, UNEXPECTED, named},
     views::cached_image_view,
 };
+
+const TAG: &str = "cache";
+const OFF: Refusal = (404, "This site has no cache");
+
+pub(crate) fn list_cache_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "list_cache",
+        "List what this node has cached and what waits to be",
+    )
+    .json(200, "The cached and the queued images", named("cache"))
+    .refuses(&[UNEXPECTED, DENIED, OFF])
+}
 
 pub(crate) async fn list_cache(State(app): State<App>, call: Call) -> Answer {
     call.reject_body()?;
@@ -22,9 +37,24 @@ pub(crate) async fn list_cache(State(app): State<App>, call: Call) -> Answer {
         .iter()
         .map(cached_image_view)
         .collect();
-    let body =
-        serde_json::json!({ "cached_images": cached, "queued_images": listing.queued_images });
+    let body = value!({ "cached_images": cached, "queued_images": listing.queued_images });
     Ok(json(StatusCode::OK, &body))
+}
+
+pub(crate) fn clear_cache_doc() -> Operation {
+    let words = [ClearTarget::Cache, ClearTarget::Queue].map(ClearTarget::header_value);
+    Operation::new(
+        TAG,
+        "clear_cache",
+        "Empty the cache of this node, its queue, or both",
+    )
+    .header(
+        ClearTarget::HEADER,
+        "The one to be emptied; both if it is left out",
+        value!({"type": "string", "enum": words}),
+    )
+    .empty(204, "Nothing is left")
+    .refuses(&[BAD, DENIED, OFF])
 }
 
 pub(crate) async fn clear_cache(State(app): State<App>, call: Call) -> Answer {
@@ -44,6 +74,23 @@ pub(crate) async fn clear_cache(State(app): State<App>, call: Call) -> Answer {
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
+pub(crate) fn queue_image_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "queue_image",
+        "Queue an image to be cached by this node",
+    )
+    .empty(202, "The image is cached or waits to be")
+    .refuses(&[
+        (
+            400,
+            "The image is not active, or the path cannot be decoded",
+        ),
+        DENIED,
+        NO_CACHE,
+    ])
+}
+
 pub(crate) async fn queue_image(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -55,6 +102,16 @@ pub(crate) async fn queue_image(
     Ok(empty(StatusCode::ACCEPTED))
 }
 
+pub(crate) fn delete_cached_image_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "delete_cached_image",
+        "Remove an image from cache and queue of this node",
+    )
+    .empty(204, "The image is in neither")
+    .refuses(&[UNEXPECTED, DENIED, NO_CACHE])
+}
+
 pub(crate) async fn delete_cached_image(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -64,6 +121,25 @@ pub(crate) async fn delete_cached_image(
         .delete_cached_image(&call.ctx, &named_image_id(&id)?)
         .await?;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+pub(crate) fn list_cached_nodes_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "list_cached_nodes",
+        "List the nodes that have an image cached",
+    )
+    .json(
+        200,
+        "Their addresses",
+        value!({"type": "array", "items": {"type": "string"}}),
+    )
+    .refuses(&[
+        UNEXPECTED,
+        DENIED,
+        NO_CACHE,
+        (409, "The cache driver knows of one node only"),
+    ])
 }
 
 pub(crate) async fn list_cached_nodes(
@@ -78,9 +154,29 @@ pub(crate) async fn list_cached_nodes(
     ))
 }
 
+pub(crate) fn clean_cache_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "clean_cache",
+        "Remove what failed and stalled fetches left in the cache of this node",
+    )
+    .empty(200, "It is removed")
+    .refuses(&[DENIED, OFF])
+}
+
 pub(crate) async fn clean_cache(State(app): State<App>, call: Call) -> Answer {
     app.service.clean_cache(&call.ctx).await?;
     Ok(empty(StatusCode::OK))
+}
+
+pub(crate) fn prune_cache_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "prune_cache",
+        "Evict the images used least recently until the cache is within its limit",
+    )
+    .json(200, "How much was evicted", named("pruned"))
+    .refuses(&[DENIED, OFF])
 }
 
 pub(crate) async fn prune_cache(State(app): State<App>, call: Call) -> Answer {

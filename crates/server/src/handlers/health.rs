@@ -11,7 +11,25 @@ use axum::{
 use serde_json::json as value;
 
 use super::with_body;
-use crate::{app::HttpConfig, json::python_json};
+use crate::{
+    app::HttpConfig,
+    json::python_json,
+    openapi::operation::{Operation, named},
+};
+
+pub(crate) fn healthcheck_doc() -> Operation {
+    let text = || value!({"type": "string"});
+    let contents = [
+        ("text/plain", text()),
+        ("text/html", text()),
+        ("application/json", named("health")),
+    ];
+    Operation::new("service", "healthcheck", "Ask whether the server takes requests")
+        .note("Every method is answered, and paths below this one are, too. The form of the answer follows `Accept`.")
+        .open()
+        .content(200, "It does", &contents)
+        .content(503, "An operator has taken it out of service", &contents)
+}
 
 pub(crate) fn healthcheck(config: &HttpConfig, method: &Method, headers: &HeaderMap) -> Response {
     let is_disabled = config

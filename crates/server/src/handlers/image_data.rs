@@ -10,6 +10,7 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::Stream;
+use serde_json::json as value;
 use tokio_stream::StreamExt;
 use vidimus_service::UploadRequest;
 
@@ -19,7 +20,73 @@ use crate::{
     body::download_response,
     error::ApiError,
     extract::{image_id::image_id, json::content_length, range::RangeHeaders},
+    openapi::operation::{NO_IMAGE, Operation},
 };
+
+const TAG: &str = "image data";
+
+pub(crate) fn download_image_doc() -> Operation {
+    let bytes = || value!({"type": "string", "format": "binary"});
+    let size = || value!({"type": "integer", "minimum": 0});
+    let checksum = "The MD5 digest of the whole image in hexadecimal, where it is known";
+    let length = "How many bytes follow";
+    Operation::new(
+        TAG,
+        "download_image",
+        "Download the data of an image, or a part of it",
+    )
+    .query(
+        "prefer",
+        "Stores to read from, the best one first, separated by commas",
+        value!({"type": "string"}),
+    )
+    .header(
+        "Range",
+        "One range of bytes, as in RFC 9110",
+        value!({"type": "string", "examples": ["bytes=0-1023"]}),
+    )
+    .header(
+        "Content-Range",
+        "What old clients send in place of `Range`",
+        value!({"type": "string", "examples": ["bytes 0-1023/*"]}),
+    )
+    .content(
+        200,
+        "All of the data",
+        &[("application/octet-stream", bytes())],
+    )
+    .with_header("Content-Length", length, size())
+    .with_header("Content-MD5", checksum, value!({"type": "string"}))
+    .empty(204, "The image has no data yet")
+    .content(
+        206,
+        "The part that was asked for",
+        &[("application/octet-stream", bytes())],
+    )
+    .with_header("Content-Length", length, size())
+    .with_header("Content-MD5", checksum, value!({"type": "string"}))
+    .with_header(
+        "Content-Range",
+        "Which bytes these are, and of how many",
+        value!({"type": "string"}),
+    )
+    .refuses(&[
+        (
+            400,
+            "Several ranges, a body, or a store that cannot be preferred",
+        ),
+        (
+            403,
+            "The policy does not let the caller do this, or the image is deactivated",
+        ),
+        NO_IMAGE,
+        (416, "No such range in this image"),
+        (
+            503,
+            "The store that has the data cannot be used at the moment",
+        ),
+    ])
+}
 
 pub(crate) async fn download_image(
     State(app): State<App>,
@@ -57,6 +124,20 @@ pub(crate) async fn download_image(
     }
 }
 
+pub(crate) fn upload_image_doc() -> Operation {
+    data_operation("upload_image", "Upload the data of an image")
+        .header(
+            "X-Image-Meta-Store",
+            "The store to put the data into",
+            value!({"type": "string"}),
+        )
+        .empty(204, "The data is stored and the image is active")
+        .refuses(&[(
+            410,
+            "The image was deleted meanwhile; the data is thrown away",
+        )])
+}
+
 pub(crate) async fn upload_image(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -75,6 +156,31 @@ pub(crate) async fn upload_image(
             Err(error)
         }
     }
+}
+
+pub(crate) fn stage_image_doc() -> Operation {
+    data_operation(
+        "stage_image",
+        "Put data where the import method `glance-direct` finds it",
+    )
+    .empty(204, "The data waits for its import")
+}
+
+/// What upload and staging have in common.
+fn data_operation(id: &'static str, summary: &'static str) -> Operation {
+    let bytes = value!({"type": "string", "format": "binary"});
+    Operation::new(TAG, id, summary)
+        .header("X-OpenStack-Image-Size", "How many bytes there will be, where `Content-Length` is not sent", value!({"type": "integer", "minimum": 0}))
+        .body_of(&[("application/octet-stream", bytes)])
+        .refuses(&[
+            (400, "A format of the image is not set, or the data is not what headers or formats announce"),
+            (403, "The policy does not let the caller do this, or the image is not the caller's"),
+            (404, "No such image, or none the caller may see, or this way is not open at this site"),
+            (409, "The status of the image does not allow it"),
+            (413, "More data than allowed, or than there is room for"),
+            (415, "The body is not of type `application/octet-stream`, or the data is of a format that is refused"),
+            (503, "The store cannot be used at the moment"),
+        ])
 }
 
 pub(crate) async fn stage_image(

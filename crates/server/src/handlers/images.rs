@@ -6,16 +6,66 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
 };
 use serde_json::{Value, json};
-use vidimus_service::Error;
-use vidimus_types::{PatchDialect, PatchError, parse_patch, schema::validate_image_body};
+use vidimus_service::{Error, ImageSortKey};
+use vidimus_types::{
+    ImageStatus, MemberStatus, PatchDialect, PatchError, Visibility, parse_patch,
+    schema::validate_image_body,
+};
 
 use super::{Answer, done, unicode_json};
 use crate::{
     app::{App, Call},
     error::ApiError,
     extract::{image_id::image_id, json::json_body, query::list_link},
+    openapi::operation::{BAD, NO_IMAGE, Operation, UNEXPECTED, directions, named},
     views::image_view,
 };
+
+const TAG: &str = "images";
+
+pub(crate) fn list_images_doc() -> Operation {
+    let text = || json!({"type": "string"});
+    let number = || json!({"type": "integer"});
+    let words = |all: Vec<&str>| json!({"type": "string", "enum": all});
+    let time = "A time, or `gt:`, `gte:`, `lt:`, `lte:`, `eq:` or `neq:` before one";
+    let sort_keys: Vec<&str> = ImageSortKey::ALL.iter().map(|key| key.as_str()).collect();
+    let statuses = ImageStatus::ALL.iter().map(|word| word.as_str());
+    let visibilities = Visibility::ALL.iter().map(|word| word.as_str());
+    let answers = MemberStatus::ALL.iter().map(|word| word.as_str());
+    let mut operation = Operation::new(TAG, "list_images", "List the images the caller can see, page by page")
+        .query("limit", "How many images the page may have; the site has a limit of its own", json!({"type": "integer", "minimum": 0}))
+        .query("marker", "The id of the last image of the page before", json!({"type": "string", "format": "uuid"}))
+        .query("sort", "Keys to sort by, the most important one first, each with `:asc` or `:desc` behind it if wanted", text())
+        .query("sort_key", "A key to sort by; may be given several times", json!({"type": "array", "items": words(sort_keys)}))
+        .query("sort_dir", "One direction for all sort keys, or one for each", json!({"type": "array", "items": directions()}))
+        .query("visibility", "Only images of this visibility; `all` for those of every one", words(visibilities.chain(["all"]).collect()))
+        .query("member_status", "Of the images shared with the caller's project, those it gave this answer to", words(answers.chain(["all"]).collect()))
+        .query("owner", "Only images of this project", text())
+        .query("status", "Only images of this status, or of one in a list after `in:`", json!({"type": "string", "examples": statuses.collect::<Vec<_>>()}))
+        .query("tag", "Only images with this tag; may be given several times", json!({"type": "array", "items": text()}))
+        .query("protected", "Only protected images, or only others", words(vec!["true", "false"]))
+        .query("os_hidden", "Hidden images instead of the others", words(vec!["true", "false"]));
+    for name in ["name", "id", "container_format", "disk_format"] {
+        operation = operation.query(
+            name,
+            "Only images with this value, or one in a list after `in:`",
+            text(),
+        );
+    }
+    for name in ["checksum", "os_hash_algo", "os_hash_value"] {
+        operation = operation.query(name, "Only images with this value", text());
+    }
+    for name in ["size_min", "size_max", "min_ram", "min_disk"] {
+        operation = operation.query(name, "Only images with such a number", number());
+    }
+    for name in ["created_at", "updated_at"] {
+        operation = operation.query(name, time, text());
+    }
+    operation
+        .other_queries("properties", "Only images whose custom properties have these values, each under its own name")
+        .json(200, "A page of images", named("image_page"))
+        .refuses(&[BAD, (403, "The policy does not let the caller list images, or the marker is an image it may not see")])
+}
 
 pub(crate) async fn list_images(State(app): State<App>, call: Call) -> Answer {
     let parameters = call.parameters()?;
@@ -37,6 +87,21 @@ pub(crate) async fn list_images(State(app): State<App>, call: Call) -> Answer {
         body["next"] = list_link("/v2/images", &parameters, Some(marker.as_str())).into();
     }
     Ok(unicode_json(StatusCode::OK, &body))
+}
+
+pub(crate) fn create_image_doc() -> Operation {
+    let text = || json!({"type": "string"});
+    Operation::new(TAG, "create_image", "Register an image, without data")
+        .json_body(named("image"))
+        .json(201, "The image, in status `queued`", named("shown_image"))
+        .with_header("Location", "Where the image is", json!({"type": "string", "format": "uri"}))
+        .with_header("OpenStack-image-import-methods", "The ways to import data here, separated by commas", text())
+        .with_header("OpenStack-image-store-ids", "The stores to choose from, separated by commas; absent where there is one", text())
+        .refuses(&[
+            BAD,
+            (403, "The policy does not let the caller do this, or an attribute is not the caller's to set"),
+            (409, "The id is in use, or was"),
+        ])
 }
 
 pub(crate) async fn create_image(State(app): State<App>, call: Call, body: Body) -> Answer {
@@ -77,6 +142,12 @@ pub(crate) async fn create_image(State(app): State<App>, call: Call, body: Body)
     Ok(response)
 }
 
+pub(crate) fn show_image_doc() -> Operation {
+    Operation::new(TAG, "show_image", "Show an image")
+        .json(200, "The image", named("shown_image"))
+        .refuses(&[UNEXPECTED, NO_IMAGE])
+}
+
 pub(crate) async fn show_image(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -88,6 +159,31 @@ pub(crate) async fn show_image(
         StatusCode::OK,
         &image_view(&app.service, &call.ctx, &record),
     ))
+}
+
+pub(crate) fn update_image_doc() -> Operation {
+    let bodies = PatchDialect::ALL.map(|dialect| {
+        (
+            dialect.media_type(),
+            named(match dialect {
+                PatchDialect::V20 => "image_patch_v2_0",
+                PatchDialect::V21 => "image_patch_v2_1",
+            }),
+        )
+    });
+    Operation::new(TAG, "update_image", "Change attributes, custom properties, tags or locations of an image")
+        .note("The steps of the patch are taken in order, all of them or none.")
+        .body_of(&bodies)
+        .json(200, "The image as it is now", named("shown_image"))
+        .refuses(&[
+            BAD,
+            (403, "The policy does not let the caller do this, or an attribute is not the caller's to change"),
+            NO_IMAGE,
+            (409, "The property is there already, is not there, or another request changed the image meanwhile"),
+            (413, "The image would have more properties, tags or locations than allowed, or the body is too large"),
+            (415, "The body is of no media type for patches"),
+        ])
+        .with_header("Accept-Patch", "The media types that are", json!({"type": "string"}))
 }
 
 pub(crate) async fn update_image(
@@ -123,6 +219,20 @@ pub(crate) async fn update_image(
         StatusCode::OK,
         &image_view(&app.service, &call.ctx, &record),
     ))
+}
+
+pub(crate) fn delete_image_doc() -> Operation {
+    Operation::new(TAG, "delete_image", "Delete an image and its data")
+        .empty(204, "The image is gone")
+        .refuses(&[
+            UNEXPECTED,
+            (
+                403,
+                "The policy does not let the caller do this, or the image is protected",
+            ),
+            NO_IMAGE,
+            (409, "The image is in use, or changed meanwhile"),
+        ])
 }
 
 pub(crate) async fn delete_image(

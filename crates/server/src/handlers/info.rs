@@ -5,7 +5,23 @@ use serde_json::{Map, Value, json as value};
 use vidimus_service::StoreInfo;
 
 use super::{Answer, json};
-use crate::app::{App, Call};
+use crate::{
+    app::{App, Call},
+    openapi::operation::{DENIED, Operation, Refusal, UNEXPECTED, named},
+};
+
+const TAG: &str = "info";
+const ONE_STORE: Refusal = (404, "This site has one store only");
+
+pub(crate) fn import_methods_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "import_methods",
+        "List the ways to import data into this site",
+    )
+    .json(200, "Their names", named("import_methods"))
+    .refuses(&[UNEXPECTED])
+}
 
 pub(crate) async fn import_methods(State(app): State<App>, call: Call) -> Answer {
     call.reject_body()?;
@@ -14,6 +30,12 @@ pub(crate) async fn import_methods(State(app): State<App>, call: Call) -> Answer
         "import-methods": { "description": "Import methods available.", "type": "array", "value": methods }
     });
     Ok(json(StatusCode::OK, &body))
+}
+
+pub(crate) fn stores_doc() -> Operation {
+    Operation::new(TAG, "stores", "List the stores to choose from")
+        .json(200, "The stores", named("stores"))
+        .refuses(&[UNEXPECTED, ONE_STORE])
 }
 
 pub(crate) async fn stores(State(app): State<App>, call: Call) -> Answer {
@@ -25,6 +47,16 @@ pub(crate) async fn stores(State(app): State<App>, call: Call) -> Answer {
         .map(|store| store_view(store).into())
         .collect();
     Ok(json(StatusCode::OK, &value!({ "stores": views })))
+}
+
+pub(crate) fn stores_in_detail_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "stores_in_detail",
+        "List the stores and how they are set up",
+    )
+    .json(200, "The stores", named("stores_in_detail"))
+    .refuses(&[UNEXPECTED, DENIED, ONE_STORE])
 }
 
 pub(crate) async fn stores_in_detail(State(app): State<App>, call: Call) -> Answer {
@@ -44,6 +76,15 @@ pub(crate) async fn stores_in_detail(State(app): State<App>, call: Call) -> Answ
         StatusCode::OK,
         &value!({ "stores": views.collect::<Vec<_>>() }),
     ))
+}
+
+pub(crate) fn usage_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "usage",
+        "Show how much of its limits the caller's project uses",
+    )
+    .json(200, "Usage and limit by name", named("usage"))
 }
 
 /// Compat: nothing is counted unless Keystone's limits are used.

@@ -14,13 +14,38 @@ use super::{Answer, json};
 use crate::{
     app::{App, Call},
     error::ApiError,
+    openapi::operation::{DENIED, Operation, Refusal, named},
     views::cached_image_view,
 };
+
+const TAG: &str = "legacy cache";
+const OFF: Refusal = (404, "This site has no cache");
+const NO_ID: Refusal = (400, "That is no id of an image");
+
+pub(crate) fn list_cached_images_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "legacy_list_cached_images",
+        "List what this node has cached",
+    )
+    .json(200, "The cached images", named("cached_images"))
+    .refuses(&[DENIED, OFF])
+}
 
 pub(crate) async fn list_cached_images(State(app): State<App>, call: Call) -> Answer {
     let images = app.service.list_cached_images(&call.ctx).await?;
     let views: Vec<Value> = images.iter().map(cached_image_view).collect();
     Ok(json(StatusCode::OK, &value!({ "cached_images": views })))
+}
+
+pub(crate) fn clear_cached_images_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "legacy_clear_cached_images",
+        "Empty the cache of this node",
+    )
+    .json(200, "How many images were in it", named("deleted_count"))
+    .refuses(&[DENIED, OFF])
 }
 
 pub(crate) async fn clear_cached_images(State(app): State<App>, call: Call) -> Answer {
@@ -34,6 +59,16 @@ pub(crate) async fn clear_cached_images(State(app): State<App>, call: Call) -> A
     ))
 }
 
+pub(crate) fn delete_cached_image_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "legacy_delete_cached_image",
+        "Remove an image from the cache of this node",
+    )
+    .json(200, "The image is not in it", value!({"type": "null"}))
+    .refuses(&[NO_ID, DENIED, OFF])
+}
+
 pub(crate) async fn delete_cached_image(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -43,11 +78,35 @@ pub(crate) async fn delete_cached_image(
     Ok(json(StatusCode::OK, &Value::Null))
 }
 
+pub(crate) fn list_queued_images_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "legacy_list_queued_images",
+        "List what waits to be cached by this node",
+    )
+    .json(
+        200,
+        "The ids of the images, oldest first",
+        named("queued_images"),
+    )
+    .refuses(&[DENIED, OFF])
+}
+
 pub(crate) async fn list_queued_images(State(app): State<App>, call: Call) -> Answer {
     Ok(json(
         StatusCode::OK,
         &value!({ "queued_images": app.service.list_queued_images(&call.ctx)? }),
     ))
+}
+
+pub(crate) fn clear_queued_images_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "legacy_clear_queued_images",
+        "Empty the queue of this node",
+    )
+    .json(200, "How many images were in it", named("deleted_count"))
+    .refuses(&[DENIED, OFF])
 }
 
 pub(crate) async fn clear_queued_images(State(app): State<App>, call: Call) -> Answer {
@@ -61,6 +120,16 @@ pub(crate) async fn clear_queued_images(State(app): State<App>, call: Call) -> A
     ))
 }
 
+pub(crate) fn queue_image_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "legacy_queue_image",
+        "Queue an image to be cached by this node",
+    )
+    .json(200, "The image waits", value!({"type": "null"}))
+    .refuses(&[NO_ID, DENIED, OFF])
+}
+
 pub(crate) async fn queue_image(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -68,6 +137,16 @@ pub(crate) async fn queue_image(
 ) -> Answer {
     app.service.queue_unchecked(&call.ctx, &parse(&id)?).await?;
     Ok(json(StatusCode::OK, &Value::Null))
+}
+
+pub(crate) fn delete_queued_image_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "legacy_delete_queued_image",
+        "Remove an image from the queue of this node",
+    )
+    .json(200, "The image is not in it", value!({"type": "null"}))
+    .refuses(&[NO_ID, DENIED, OFF])
 }
 
 pub(crate) async fn delete_queued_image(

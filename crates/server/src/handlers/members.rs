@@ -12,8 +12,32 @@ use crate::{
     app::{App, Call},
     error::ApiError,
     extract::{image_id::named_image_id, json::json_body},
+    openapi::operation::{BAD, DENIED, NO_IMAGE, Operation, Refusal, UNEXPECTED, named},
     views::member_view,
 };
+
+const TAG: &str = "members";
+const NO_MEMBER: Refusal = (
+    404,
+    "No such image, or none the caller may see, or the project is no member",
+);
+
+pub(crate) fn list_members_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "list_members",
+        "List the projects an image is shared with",
+    )
+    .json(200, "The members", named("member_list"))
+    .refuses(&[
+        UNEXPECTED,
+        (
+            403,
+            "The policy does not let the caller do this, or the image is not shared",
+        ),
+        NO_IMAGE,
+    ])
+}
 
 pub(crate) async fn list_members(
     State(app): State<App>,
@@ -28,6 +52,25 @@ pub(crate) async fn list_members(
     let members: Vec<Value> = members.iter().map(member_view).collect();
     let body = json!({ "members": members, "schema": "/v2/schemas/members" });
     Ok(unicode_json(StatusCode::OK, &body))
+}
+
+pub(crate) fn add_member_doc() -> Operation {
+    Operation::new(TAG, "add_member", "Share an image with a project")
+        .json_body(named("new_member"))
+        .json(
+            200,
+            "The member, who has not answered yet",
+            named("shown_member"),
+        )
+        .refuses(&[
+            BAD,
+            (
+                403,
+                "The policy does not let the caller do this, or the image is not shared",
+            ),
+            NO_IMAGE,
+            (409, "The project is a member already"),
+        ])
 }
 
 pub(crate) async fn add_member(
@@ -56,6 +99,12 @@ pub(crate) async fn add_member(
     Ok(unicode_json(StatusCode::OK, &member_view(&added)))
 }
 
+pub(crate) fn show_member_doc() -> Operation {
+    Operation::new(TAG, "show_member", "Show a project an image is shared with")
+        .json(200, "The member", named("shown_member"))
+        .refuses(&[UNEXPECTED, DENIED, NO_MEMBER])
+}
+
 pub(crate) async fn show_member(
     State(app): State<App>,
     Path((id, member)): Path<(String, String)>,
@@ -68,6 +117,17 @@ pub(crate) async fn show_member(
         .show_member(&call.ctx, &named_image_id(&id)?, member)
         .await?;
     Ok(unicode_json(StatusCode::OK, &member_view(&found)))
+}
+
+pub(crate) fn update_member_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "update_member",
+        "Say whether a project wants an image that is shared with it",
+    )
+    .json_body(named("member_answer"))
+    .json(200, "The member as it is now", named("shown_member"))
+    .refuses(&[BAD, DENIED, NO_MEMBER])
 }
 
 pub(crate) async fn update_member(
@@ -88,6 +148,19 @@ pub(crate) async fn update_member(
         .update_member(&call.ctx, &named_image_id(&id)?, member, status.as_str())
         .await?;
     Ok(unicode_json(StatusCode::OK, &member_view(&changed)))
+}
+
+pub(crate) fn delete_member_doc() -> Operation {
+    Operation::new(TAG, "delete_member", "Stop sharing an image with a project")
+        .empty(204, "The project is no member")
+        .refuses(&[
+            UNEXPECTED,
+            (
+                403,
+                "The policy does not let the caller do this, or the image is not shared",
+            ),
+            NO_MEMBER,
+        ])
 }
 
 pub(crate) async fn delete_member(

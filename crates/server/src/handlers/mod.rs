@@ -10,6 +10,7 @@ pub(crate) mod info;
 pub(crate) mod legacy_cache;
 pub(crate) mod members;
 pub(crate) mod metadefs;
+pub(crate) mod openapi;
 pub(crate) mod schemas;
 pub(crate) mod tags;
 pub(crate) mod tasks;

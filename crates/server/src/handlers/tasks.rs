@@ -15,7 +15,42 @@ use crate::{
     app::{App, Call},
     error::ApiError,
     extract::{json::json_body, query::list_link},
+    openapi::operation::{BAD, DENIED, NO_IMAGE, Operation, Refusal, UNEXPECTED, named},
 };
+
+const TAG: &str = "tasks";
+const NO_TASK: Refusal = (404, "No such task");
+
+pub(crate) fn list_tasks_doc() -> Operation {
+    let keys = [
+        "id",
+        "type",
+        "status",
+        "owner",
+        "expires_at",
+        "created_at",
+        "updated_at",
+    ];
+    let text = || value!({"type": "string"});
+    Operation::new(TAG, "list_tasks", "List tasks, page by page")
+        .page("The id of the last task of the page before", &keys)
+        .query(
+            "type",
+            "Only tasks of this type",
+            value!({"type": "string", "enum": ["import"]}),
+        )
+        .query(
+            "status",
+            "Only tasks of this status",
+            value!({"type": "string", "enum": ["pending", "processing", "success", "failure"]}),
+        )
+        .query("owner", "Only tasks of this project", text())
+        .query("image_id", "Only tasks that work on this image", text())
+        .query("request_id", "Only the tasks this request started", text())
+        .query("user_id", "Only tasks of this user", text())
+        .json(200, "A page of tasks", named("task_page"))
+        .refuses(&[BAD, DENIED])
+}
 
 pub(crate) async fn list_tasks(State(app): State<App>, call: Call) -> Answer {
     call.reject_body()?;
@@ -33,6 +68,12 @@ pub(crate) async fn list_tasks(State(app): State<App>, call: Call) -> Answer {
     Ok(unicode_json(StatusCode::OK, &body))
 }
 
+pub(crate) fn show_task_doc() -> Operation {
+    Operation::new(TAG, "show_task", "Show a task")
+        .json(200, "The task", named("shown_task"))
+        .refuses(&[UNEXPECTED, DENIED, NO_TASK])
+}
+
 pub(crate) async fn show_task(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -41,6 +82,13 @@ pub(crate) async fn show_task(
     call.reject_body()?;
     let task = app.service.show_task(&call.ctx, &id).await?;
     Ok(unicode_json(StatusCode::OK, &task_view(&task)))
+}
+
+pub(crate) fn create_task_doc() -> Operation {
+    Operation::new(TAG, "create_task", "Refused: tasks begin with an import")
+        .note("Says what is wrong with the request, or that `POST /v2/images/{id}/import` is the way to go.")
+        .json_body(named("task"))
+        .refuses(&[BAD, DENIED])
 }
 
 /// Says what is wrong with a request to start a task, and that sound ones are not served either.
@@ -65,6 +113,20 @@ pub(crate) async fn create_task(State(app): State<App>, call: Call, body: Body) 
     .into())
 }
 
+pub(crate) fn delete_task_doc() -> Operation {
+    Operation::new(TAG, "delete_task", "Refused: tasks go away by themselves")
+        .refuses(&[
+            UNEXPECTED,
+            DENIED,
+            (405, "Tasks are forgotten some time after they ended"),
+        ])
+        .with_header(
+            "Allow",
+            "The methods that would do",
+            value!({"type": "string"}),
+        )
+}
+
 /// Tasks go away by themselves.
 pub(crate) async fn delete_task(State(app): State<App>, call: Call) -> Answer {
     call.reject_body()?;
@@ -73,6 +135,16 @@ pub(crate) async fn delete_task(State(app): State<App>, call: Call) -> Answer {
         "GET",
         "This operation is currently not permitted on Glance Tasks. They are auto deleted after reaching the time based on their expires_at property.",
     ))
+}
+
+pub(crate) fn list_image_tasks_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "list_image_tasks",
+        "List the tasks that work or worked on an image",
+    )
+    .json(200, "The tasks, oldest first", named("image_tasks"))
+    .refuses(&[UNEXPECTED, DENIED, NO_IMAGE])
 }
 
 pub(crate) async fn list_image_tasks(

@@ -10,7 +10,10 @@ use axum::{
 use serde_json::{Value, json as value};
 
 use super::{json, with_body};
-use crate::app::App;
+use crate::{
+    app::App,
+    openapi::operation::{Operation, named},
+};
 
 /// What version negotiation makes of a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -102,6 +105,33 @@ fn listed(several_stores: bool, cache: bool) -> Vec<u32> {
     }
     minors.extend([7, 6, 5, 4, 3, 2, 1, 0]);
     minors
+}
+
+pub(crate) fn list_versions_doc() -> Operation {
+    Operation::new("service", "list_versions", "List the versions of the API")
+        .open()
+        .json(200, "The versions", named("versions"))
+}
+
+pub(crate) fn show_versions_doc() -> Operation {
+    Operation::new(
+        "service",
+        "show_versions",
+        "List the versions of the API to choose from",
+    )
+    .note("Every path whose first part is not known is answered like this.")
+    .open()
+    .json(300, "The versions", named("versions"))
+}
+
+pub(crate) fn redirect_doc() -> Operation {
+    Operation::new("service", "redirect_to_api", "Go to the API proper")
+        .empty(302, "To `/v2/`")
+        .with_header(
+            "Location",
+            "The same with a slash behind it",
+            value!({"type": "string", "format": "uri"}),
+        )
 }
 
 /// The list of versions.

@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{Answer, empty, unicode_json};
+use super::{Answer, NO_NAMESPACE, PROTECTED, TAG, empty, unicode_json};
 use crate::{
     app::{App, Call},
     extract::{
@@ -15,10 +15,47 @@ use crate::{
         metadef_path::NamespacePath,
         query::{list_link, quote_segment},
     },
+    openapi::operation::{BAD, DENIED, Operation, UNEXPECTED, named},
     views::metadefs::{listed_namespace_view, namespace_view, whole_namespace_view},
 };
 
 const PATH: &str = "/v2/metadefs/namespaces";
+
+pub(super) fn list_namespaces_doc() -> Operation {
+    let keys = [
+        "namespace",
+        "display_name",
+        "description",
+        "visibility",
+        "protected",
+        "owner",
+        "created_at",
+        "updated_at",
+        "id",
+    ];
+    Operation::new(
+        TAG,
+        "list_namespaces",
+        "List the namespaces of metadata definitions the caller can see, page by page",
+    )
+    .page("The name of the last namespace of the page before", &keys)
+    .query(
+        "visibility",
+        "Only namespaces of this visibility",
+        json!({"type": "string", "enum": ["public", "private"]}),
+    )
+    .query(
+        "resource_types",
+        "Only namespaces for one of these resource types, separated by commas",
+        json!({"type": "string"}),
+    )
+    .json(200, "A page of namespaces", named("metadef_namespaces"))
+    .refuses(&[
+        BAD,
+        DENIED,
+        (404, "The marker is no namespace the caller can see"),
+    ])
+}
 
 pub(super) async fn list_namespaces(State(app): State<App>, call: Call) -> Answer {
     let parameters = call.parameters()?;
@@ -39,6 +76,27 @@ pub(super) async fn list_namespaces(State(app): State<App>, call: Call) -> Answe
     body["schema"] = "/v2/schemas/metadefs/namespaces".into();
     body["first"] = list_link(PATH, &parameters, None).into();
     Ok(unicode_json(StatusCode::OK, &body))
+}
+
+pub(super) fn create_namespace_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "create_namespace",
+        "Create a namespace, with all that is to be in it",
+    )
+    .json_body(named("metadef_namespace"))
+    .json(201, "The namespace", named("metadef_namespace"))
+    .with_header(
+        "Location",
+        "Where the namespace is",
+        json!({"type": "string", "format": "uri"}),
+    )
+    .refuses(&[
+        BAD,
+        DENIED,
+        (404, "A resource type it is to be for is not known"),
+        (409, "There is a namespace of this name"),
+    ])
 }
 
 pub(super) async fn create_namespace(State(app): State<App>, call: Call, body: Body) -> Answer {
@@ -62,6 +120,21 @@ pub(super) async fn create_namespace(State(app): State<App>, call: Call, body: B
     Ok(response)
 }
 
+pub(super) fn show_namespace_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "show_namespace",
+        "Show a namespace and all that is in it",
+    )
+    .query(
+        "resource_type",
+        "The resource type whose prefix comes before the names of the properties",
+        json!({"type": "string"}),
+    )
+    .json(200, "The namespace", named("metadef_namespace"))
+    .refuses(&[UNEXPECTED, DENIED, NO_NAMESPACE])
+}
+
 pub(super) async fn show_namespace(
     State(app): State<App>,
     NamespacePath(namespace): NamespacePath,
@@ -74,6 +147,26 @@ pub(super) async fn show_namespace(
         .show_namespace(&call.ctx, &namespace, &call.parameters()?)
         .await?;
     Ok(unicode_json(StatusCode::OK, &whole_namespace_view(&shown)))
+}
+
+pub(super) fn update_namespace_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "update_namespace",
+        "Change a namespace, but not what is in it",
+    )
+    .json_body(named("metadef_namespace"))
+    .json(
+        200,
+        "The namespace as it is now",
+        named("metadef_namespace"),
+    )
+    .refuses(&[
+        BAD,
+        DENIED,
+        NO_NAMESPACE,
+        (409, "There is another namespace of the new name"),
+    ])
 }
 
 pub(super) async fn update_namespace(
@@ -90,6 +183,16 @@ pub(super) async fn update_namespace(
         .await?;
     let view = namespace_view(&record, serde_json::Map::new());
     Ok(unicode_json(StatusCode::OK, &view))
+}
+
+pub(super) fn delete_namespace_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "delete_namespace",
+        "Delete a namespace and all that is in it",
+    )
+    .empty(204, "The namespace is gone")
+    .refuses(&[UNEXPECTED, PROTECTED, NO_NAMESPACE])
 }
 
 pub(super) async fn delete_namespace(

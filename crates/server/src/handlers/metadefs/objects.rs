@@ -3,15 +3,33 @@
 use axum::{body::Body, extract::State, http::StatusCode};
 use serde_json::{Value, json};
 
-use super::{Answer, empty, unicode_json};
+use super::{Answer, NO_MEMBER, NO_NAMESPACE, PROTECTED, TAG, empty, unicode_json};
 use crate::{
     app::{App, Call},
     extract::{
         json::json_body,
         metadef_path::{MemberPath, NamespacePath},
     },
+    openapi::operation::{BAD, DENIED, Operation, UNEXPECTED, directions, named},
     views::metadefs::object_view,
 };
+
+pub(super) fn list_objects_doc() -> Operation {
+    Operation::new(TAG, "list_objects", "List the objects of a namespace")
+        .query(
+            "limit",
+            "Read and not obeyed",
+            json!({"type": "integer", "minimum": 1}),
+        )
+        .query("sort_dir", "Read and not obeyed", directions())
+        .query(
+            "visibility",
+            "Read and not obeyed",
+            json!({"type": "string", "enum": ["public", "private", "shared"]}),
+        )
+        .json(200, "The objects", named("metadef_objects"))
+        .refuses(&[BAD, DENIED, NO_NAMESPACE])
+}
 
 pub(super) async fn list_objects(
     State(app): State<App>,
@@ -32,6 +50,18 @@ pub(super) async fn list_objects(
     Ok(unicode_json(StatusCode::OK, &body))
 }
 
+pub(super) fn create_object_doc() -> Operation {
+    Operation::new(TAG, "create_object", "Add an object to a namespace")
+        .json_body(named("metadef_object"))
+        .json(201, "The object", named("metadef_object"))
+        .refuses(&[
+            BAD,
+            DENIED,
+            NO_NAMESPACE,
+            (409, "The namespace has an object of this name"),
+        ])
+}
+
 pub(super) async fn create_object(
     State(app): State<App>,
     NamespacePath(namespace): NamespacePath,
@@ -50,6 +80,12 @@ pub(super) async fn create_object(
     ))
 }
 
+pub(super) fn delete_objects_doc() -> Operation {
+    Operation::new(TAG, "delete_objects", "Delete all objects of a namespace")
+        .empty(204, "The objects are gone")
+        .refuses(&[UNEXPECTED, PROTECTED, NO_NAMESPACE])
+}
+
 pub(super) async fn delete_objects(
     State(app): State<App>,
     NamespacePath(namespace): NamespacePath,
@@ -62,6 +98,12 @@ pub(super) async fn delete_objects(
         .delete_objects(&call.ctx, &namespace)
         .await?;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) fn show_object_doc() -> Operation {
+    Operation::new(TAG, "show_object", "Show an object of a namespace")
+        .json(200, "The object", named("metadef_object"))
+        .refuses(&[UNEXPECTED, DENIED, NO_MEMBER])
 }
 
 pub(super) async fn show_object(
@@ -81,6 +123,22 @@ pub(super) async fn show_object(
     ))
 }
 
+pub(super) fn update_object_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "update_object",
+        "Put another object in the place of one",
+    )
+    .json_body(named("metadef_object"))
+    .json(200, "The object as it is now", named("metadef_object"))
+    .refuses(&[
+        BAD,
+        DENIED,
+        NO_MEMBER,
+        (409, "The namespace has another object of the new name"),
+    ])
+}
+
 pub(super) async fn update_object(
     State(app): State<App>,
     MemberPath { namespace, name }: MemberPath,
@@ -97,6 +155,12 @@ pub(super) async fn update_object(
         StatusCode::OK,
         &object_view(&namespace, &object),
     ))
+}
+
+pub(super) fn delete_object_doc() -> Operation {
+    Operation::new(TAG, "delete_object", "Delete an object of a namespace")
+        .empty(204, "The object is gone")
+        .refuses(&[UNEXPECTED, PROTECTED, NO_MEMBER])
 }
 
 pub(super) async fn delete_object(

@@ -3,15 +3,30 @@
 use axum::{body::Body, extract::State, http::StatusCode};
 use serde_json::{Value, json};
 
-use super::{Answer, empty, unicode_json};
+use super::{Answer, NO_MEMBER, NO_NAMESPACE, PROTECTED, TAG, empty, unicode_json};
 use crate::{
     app::{App, Call},
     extract::{
         json::json_body,
         metadef_path::{MemberPath, NamespacePath},
     },
+    openapi::operation::{BAD, DENIED, Operation, UNEXPECTED, named},
     views::metadefs::{association_view, resource_type_view},
 };
+
+pub(super) fn list_resource_types_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "list_resource_types",
+        "List the resource types that namespaces can be for",
+    )
+    .json(
+        200,
+        "The resource types",
+        named("metadef_known_resource_types"),
+    )
+    .refuses(&[UNEXPECTED, DENIED])
+}
 
 pub(super) async fn list_resource_types(State(app): State<App>, call: Call) -> Answer {
     call.reject_body()?;
@@ -25,6 +40,16 @@ pub(super) async fn list_resource_types(State(app): State<App>, call: Call) -> A
         StatusCode::OK,
         &json!({ "resource_types": types }),
     ))
+}
+
+pub(super) fn list_associations_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "list_associations",
+        "List the resource types a namespace is for",
+    )
+    .json(200, "The associations", named("metadef_resource_types"))
+    .refuses(&[UNEXPECTED, DENIED, NO_NAMESPACE])
 }
 
 pub(super) async fn list_associations(
@@ -43,6 +68,22 @@ pub(super) async fn list_associations(
     Ok(unicode_json(StatusCode::OK, &body))
 }
 
+pub(super) fn create_association_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "create_association",
+        "Say that a namespace is for a resource type",
+    )
+    .json_body(named("metadef_resource_type"))
+    .json(201, "The association", named("metadef_resource_type"))
+    .refuses(&[
+        BAD,
+        DENIED,
+        NO_NAMESPACE,
+        (409, "The namespace is for that resource type already"),
+    ])
+}
+
 pub(super) async fn create_association(
     State(app): State<App>,
     NamespacePath(namespace): NamespacePath,
@@ -59,6 +100,16 @@ pub(super) async fn create_association(
         StatusCode::CREATED,
         &association_view(&association),
     ))
+}
+
+pub(super) fn delete_association_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "delete_association",
+        "Say that a namespace is no more for a resource type",
+    )
+    .empty(204, "The association is gone")
+    .refuses(&[UNEXPECTED, PROTECTED, NO_MEMBER])
 }
 
 pub(super) async fn delete_association(

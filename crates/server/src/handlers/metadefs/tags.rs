@@ -3,18 +3,41 @@
 use axum::{body::Body, extract::State, http::StatusCode};
 use serde_json::{Value, json};
 
-use super::{Answer, empty, unicode_json};
+use super::{Answer, NO_MEMBER, NO_NAMESPACE, PROTECTED, TAG, empty, unicode_json};
 use crate::{
     app::{App, Call},
     extract::{
         json::json_body,
         metadef_path::{MemberPath, NamespacePath},
     },
+    openapi::operation::{BAD, DENIED, Operation, UNEXPECTED, named},
     views::metadefs::tag_view,
 };
 
 /// Asks for new tags to be put beside the old ones.
 const APPEND: &str = "x-openstack-append";
+
+pub(super) fn list_tags_doc() -> Operation {
+    Operation::new(TAG, "list_tags", "List the tags of a namespace")
+        .page(
+            "The name of the last tag of the page before",
+            &["name", "created_at", "updated_at", "id", "namespace_id"],
+        )
+        .query(
+            "visibility",
+            "Read and not obeyed",
+            json!({"type": "string", "enum": ["public", "private", "shared"]}),
+        )
+        .json(200, "The tags", named("metadef_tags"))
+        .refuses(&[
+            BAD,
+            DENIED,
+            (
+                404,
+                "No such namespace, or none the caller may see, or the marker is no tag of it",
+            ),
+        ])
+}
 
 pub(super) async fn list_tags(
     State(app): State<App>,
@@ -28,6 +51,27 @@ pub(super) async fn list_tags(
         .await?;
     let body = names(tags.iter().map(|tag| tag.name.as_str()));
     Ok(unicode_json(StatusCode::OK, &body))
+}
+
+pub(super) fn create_tags_doc() -> Operation {
+    Operation::new(
+        TAG,
+        "create_tags",
+        "Put tags in the place of those a namespace has, or beside them",
+    )
+    .header(
+        APPEND,
+        "Whether the tags that are there stay",
+        json!({"type": "boolean"}),
+    )
+    .json_body(named("metadef_tag_names"))
+    .json(201, "The new tags", named("metadef_tags"))
+    .refuses(&[
+        BAD,
+        DENIED,
+        NO_NAMESPACE,
+        (409, "A tag is there already, or is given twice"),
+    ])
 }
 
 pub(super) async fn create_tags(
@@ -47,6 +91,12 @@ pub(super) async fn create_tags(
     Ok(unicode_json(StatusCode::CREATED, &body))
 }
 
+pub(super) fn delete_tags_doc() -> Operation {
+    Operation::new(TAG, "delete_tags", "Delete all tags of a namespace")
+        .empty(204, "The tags are gone")
+        .refuses(&[UNEXPECTED, PROTECTED, NO_NAMESPACE])
+}
+
 pub(super) async fn delete_tags(
     State(app): State<App>,
     NamespacePath(namespace): NamespacePath,
@@ -59,6 +109,12 @@ pub(super) async fn delete_tags(
         .delete_tags(&call.ctx, &namespace)
         .await?;
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+pub(super) fn show_tag_doc() -> Operation {
+    Operation::new(TAG, "show_tag", "Show a tag of a namespace")
+        .json(200, "The tag", named("metadef_tag"))
+        .refuses(&[UNEXPECTED, DENIED, NO_MEMBER])
 }
 
 pub(super) async fn show_tag(
@@ -75,6 +131,17 @@ pub(super) async fn show_tag(
     Ok(unicode_json(StatusCode::OK, &tag_view(&tag)))
 }
 
+pub(super) fn create_tag_doc() -> Operation {
+    Operation::new(TAG, "create_tag", "Add a tag to a namespace")
+        .json(201, "The tag", named("metadef_tag"))
+        .refuses(&[
+            BAD,
+            DENIED,
+            NO_NAMESPACE,
+            (409, "The namespace has the tag"),
+        ])
+}
+
 pub(super) async fn create_tag(
     State(app): State<App>,
     MemberPath { namespace, name }: MemberPath,
@@ -87,6 +154,18 @@ pub(super) async fn create_tag(
         .create_tag(&call.ctx, &namespace, &name)
         .await?;
     Ok(unicode_json(StatusCode::CREATED, &tag_view(&tag)))
+}
+
+pub(super) fn update_tag_doc() -> Operation {
+    Operation::new(TAG, "update_tag", "Put another tag in the place of one")
+        .json_body(named("metadef_tag"))
+        .json(200, "The tag as it is now", named("metadef_tag"))
+        .refuses(&[
+            BAD,
+            DENIED,
+            NO_MEMBER,
+            (409, "The namespace has another tag of the new name"),
+        ])
 }
 
 pub(super) async fn update_tag(
@@ -102,6 +181,12 @@ pub(super) async fn update_tag(
         .update_tag(&call.ctx, &namespace, &name, body)
         .await?;
     Ok(unicode_json(StatusCode::OK, &tag_view(&tag)))
+}
+
+pub(super) fn delete_tag_doc() -> Operation {
+    Operation::new(TAG, "delete_tag", "Delete a tag of a namespace")
+        .empty(204, "The tag is gone")
+        .refuses(&[UNEXPECTED, PROTECTED, NO_MEMBER])
 }
 
 pub(super) async fn delete_tag(

@@ -97,6 +97,13 @@ pub enum MetadefBody {
     Association,
 }
 
+impl MetadefBody {
+    /// What a body is checked against.
+    pub fn document(self) -> Value {
+        documents::checked(self)
+    }
+}
+
 /// Checks a request body.
 ///
 /// # Errors
