@@ -7,14 +7,20 @@ use futures_util::stream;
 use reqwest::{Response, StatusCode, header};
 
 use crate::{
-    ATTEMPTS, Failure, FetchError, Fetched, Fetcher, PAUSE, SILENCE, fetcher::Asking, length_of,
+    ATTEMPTS, Failure, FetchError, Fetched, Fetcher, PAUSE, SILENCE, Terms, fetcher::Asking,
+    length_of,
 };
 
 /// Opens the data behind a URI.
-pub(crate) async fn open(fetcher: &Fetcher, uri: &str) -> Result<Fetched, FetchError> {
+pub(crate) async fn open(
+    fetcher: &Fetcher,
+    uri: &str,
+    terms: Terms,
+) -> Result<Fetched, FetchError> {
     let mut body = RemoteBody {
         fetcher: fetcher.clone(),
         uri: uri.to_owned(),
+        terms,
         response: None,
         at: 0,
         size_bytes: None,
@@ -24,10 +30,11 @@ pub(crate) async fn open(fetcher: &Fetcher, uri: &str) -> Result<Fetched, FetchE
     body.open().await?;
     let size_bytes = body.size_bytes;
     let failure = Failure::default();
-    let state = (body, failure.clone());
-    let data = stream::try_unfold(state, |(mut body, failure)| async move {
-        match body.next().await {
-            Ok(Some(chunk)) => Ok(Some((chunk, (body, failure)))),
+    let state = (body, fetcher.pace.clone(), failure.clone());
+    let data = stream::try_unfold(state, |(mut body, mut pace, failure)| async move {
+        let length = |chunk: &Option<Bytes>| chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        match pace.keep(body.next(), length).await {
+            Ok(Some(chunk)) => Ok(Some((chunk, (body, pace, failure)))),
             Ok(None) => Ok(None),
             Err(error) => Err(failure.leave(error)),
         }
@@ -60,6 +67,7 @@ impl Validator {
 struct RemoteBody {
     fetcher: Fetcher,
     uri: String,
+    terms: Terms,
     response: Option<Response>,
     at: u64,
     size_bytes: Option<u64>,
@@ -127,8 +135,8 @@ impl RemoteBody {
     /// Goes on at the byte where it broke off.
     async fn reopen(&mut self) -> Result<(), FetchError> {
         let lost = FetchError::NotResumable { at: self.at };
-        // Without one nobody can tell whether the two halves belong together.
-        if self.validator.is_none() && self.at > 0 {
+        // Without one nobody can tell whether the two halves belong together, unless their hash does so in the end.
+        if self.validator.is_none() && self.at > 0 && !self.terms.is_verified {
             return Err(lost);
         }
         let response = match self.request().await {
@@ -208,9 +216,13 @@ impl RemoteBody {
 
     /// Asks for what is missing.
     async fn request(&self) -> Result<Response, FetchError> {
-        let from = self.validator.as_ref().filter(|_| self.at > 0);
         let asking = Asking {
-            from: from.map(|validator| (self.at, validator.text.as_str())),
+            from: (self.at > 0).then_some(self.at),
+            if_still: self
+                .validator
+                .as_ref()
+                .map(|validator| validator.text.as_str()),
+            token: self.terms.token.as_deref(),
             ..Asking::default()
         };
         self.fetcher.request(&self.uri, asking).await

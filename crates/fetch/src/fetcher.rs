@@ -2,14 +2,18 @@
 //!
 //! One client for each hop: which addresses a name may mean is decided anew every time, and kept in no pool.
 
-use std::{io, net::SocketAddr};
+use std::{fmt, io, net::SocketAddr};
 
-use reqwest::{Certificate, Client, Method, Proxy, Response, header};
+use reqwest::{
+    Certificate, Client, Method, Proxy, Response,
+    header::{self, HeaderValue},
+};
 use thiserror::Error;
 use url::Url;
 
 use crate::{
     CONNECT_TIME, FetchError, Fetched, REDIRECTS, Refusal, SILENCE, UriFilter, body, length_of,
+    pace::Pace,
 };
 
 /// Fetches from elsewhere: what may be reached, whose certificates are believed, through which proxies.
@@ -20,6 +24,26 @@ pub struct Fetcher {
     filter: UriFilter,
     trust: Trust,
     proxies: Vec<(String, Url)>,
+    pub(crate) pace: Pace,
+}
+
+/// What a fetch is made with, beside the URI.
+#[derive(Clone, Default)]
+pub struct Terms {
+    /// The caller's token, for the server of the URI alone: none that it redirects to is told.
+    pub token: Option<String>,
+    /// Whether the data is compared with its hash afterwards. Then it may be resumed also where the server shows nothing by
+    /// which the halves could be told to belong together.
+    pub is_verified: bool,
+}
+
+impl fmt::Debug for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Terms")
+            .field("has_token", &self.token.is_some())
+            .field("is_verified", &self.is_verified)
+            .finish()
+    }
 }
 
 /// Whose certificates are believed.
@@ -62,8 +86,11 @@ pub enum SetupError {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Asking<'a> {
     pub(crate) method: Option<&'a Method>,
-    /// Only the bytes from here on, and only of what still has this tag or date.
-    pub(crate) from: Option<(u64, &'a str)>,
+    /// Only the bytes from here on.
+    pub(crate) from: Option<u64>,
+    /// Only of what still has this tag or date.
+    pub(crate) if_still: Option<&'a str>,
+    pub(crate) token: Option<&'a str>,
 }
 
 impl Fetcher {
@@ -73,6 +100,7 @@ impl Fetcher {
             filter,
             trust: Trust::default(),
             proxies: Vec::new(),
+            pace: Pace::default(),
         }
     }
 
@@ -105,7 +133,12 @@ impl Fetcher {
 
     /// Opens the data behind a URI.
     pub async fn fetch(&self, uri: &str) -> Result<Fetched, FetchError> {
-        body::open(self, uri).await
+        self.fetch_on(uri, Terms::default()).await
+    }
+
+    /// Opens the data behind a URI in somebody's name, or where its hash is known.
+    pub async fn fetch_on(&self, uri: &str, terms: Terms) -> Result<Fetched, FetchError> {
+        body::open(self, uri, terms).await
     }
 
     /// How much there is behind a URI, if the server says so.
@@ -130,6 +163,7 @@ impl Fetcher {
     ) -> Result<Response, FetchError> {
         let admitted = self.filter.admit(uri).await;
         let (mut url, mut addresses) = admitted.map_err(FetchError::Refused)?;
+        let (origin, mut asking) = (url.origin(), asking);
         for _ in 0..=REDIRECTS {
             let response = self.ask(&url, &addresses, asking).await?;
             if !response.status().is_redirection() {
@@ -146,11 +180,14 @@ impl Fetcher {
                 .admit(next.as_str())
                 .await
                 .map_err(FetchError::RedirectRefused)?;
+            if url.origin() != origin {
+                asking.token = None;
+            }
         }
         Err(FetchError::RedirectLoop)
     }
 
-    async fn ask(
+    pub(crate) async fn ask(
         &self,
         url: &Url,
         addresses: &[SocketAddr],
@@ -165,10 +202,17 @@ impl Fetcher {
                 header::USER_AGENT,
                 concat!("vidimus/", env!("CARGO_PKG_VERSION")),
             );
-        if let Some((at, validator)) = asking.from {
-            request = request
-                .header(header::RANGE, format!("bytes={at}-"))
-                .header(header::IF_RANGE, validator);
+        if let Some(at) = asking.from {
+            request = request.header(header::RANGE, format!("bytes={at}-"));
+            if let Some(validator) = asking.if_still {
+                request = request.header(header::IF_RANGE, validator);
+            }
+        }
+        if let Some(token) = asking.token {
+            let mut token = HeaderValue::from_str(token)
+                .map_err(|error| FetchError::Connection(Box::new(error)))?;
+            token.set_sensitive(true);
+            request = request.header("X-Auth-Token", token);
         }
         match tokio::time::timeout(SILENCE, request.send()).await {
             Ok(answered) => answered.map_err(failed),

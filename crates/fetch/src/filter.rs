@@ -3,10 +3,15 @@
 //! Decided twice: for the text of the URI, and for every network address its host resolves to. The fetch then connects to
 //! exactly the addresses that passed, so a name that resolves differently a moment later gains nothing.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+};
 
 use thiserror::Error;
 use url::{Host, Url};
+
+use crate::CONNECT_TIME;
 
 /// Why a URI is not fetched. For the log; clients only hear that it did not pass.
 #[derive(Debug, Error)]
@@ -19,7 +24,7 @@ pub enum Refusal {
     Part(&'static str),
     /// The name does not resolve.
     #[error("its host cannot be resolved")]
-    Unresolved(#[source] std::io::Error),
+    Unresolved(#[source] io::Error),
     /// Every address of the host is out of bounds.
     #[error("its host has no address that may be fetched from")]
     Address,
@@ -66,18 +71,9 @@ impl UriFilter {
         let found: Vec<SocketAddr> = match host {
             Host::Ipv4(ip) => vec![(ip, port).into()],
             Host::Ipv6(ip) => vec![(ip, port).into()],
-            Host::Domain(name) => tokio::net::lookup_host((name, port))
-                .await
-                .map_err(Refusal::Unresolved)?
-                .collect(),
+            Host::Domain(name) => resolve(name, port).await.map_err(Refusal::Unresolved)?,
         };
-        let mut admitted: Vec<SocketAddr> = Vec::with_capacity(found.len());
-        for address in found {
-            let passes = is_trusted || (may_be_reached(address.ip()) && !self.bans(address.ip()));
-            if passes && !admitted.contains(&address) {
-                admitted.push(address);
-            }
-        }
+        let admitted = self.admit_addresses(found, is_trusted);
         if admitted.is_empty() {
             Err(Refusal::Address)
         } else {
@@ -85,10 +81,30 @@ impl UriFilter {
         }
     }
 
+    /// Those of a host's addresses that may be fetched from.
+    fn admit_addresses(&self, found: Vec<SocketAddr>, is_trusted: bool) -> Vec<SocketAddr> {
+        let mut admitted: Vec<SocketAddr> = Vec::with_capacity(found.len());
+        for address in found {
+            let passes = is_trusted || (may_be_reached(address.ip()) && !self.bans(address.ip()));
+            if passes && !admitted.contains(&address) {
+                admitted.push(address);
+            }
+        }
+        admitted
+    }
+
     /// The checks that need no resolver.
     fn admit_text(&self, uri: &str) -> Result<Url, Refusal> {
-        let url = Url::parse(uri.trim()).map_err(|_| Refusal::NotAUrl)?;
-        authority(uri).ok_or(Refusal::NotAUrl)?;
+        let uri = uri.trim();
+        // The parser leaves such characters out and takes `\` for `/`, others do not: it would be two different URIs.
+        if uri
+            .chars()
+            .any(|c| c.is_whitespace() || c.is_control() || c == '\\')
+        {
+            return Err(Refusal::NotAUrl);
+        }
+        let url = Url::parse(uri).map_err(|_| Refusal::NotAUrl)?;
+        let written = written_host(uri).ok_or(Refusal::NotAUrl)?;
         let host = url.host().ok_or(Refusal::NotAUrl)?;
         // Only http is spoken, whatever the lists say.
         if !matches!(url.scheme(), "http" | "https")
@@ -102,7 +118,7 @@ impl UriFilter {
         }
         // Compat: an IPv4 address written as anything but four decimal numbers is refused; `url` has already decoded it.
         if let Host::Ipv4(ip) = host
-            && !uri.contains(&ip.to_string())
+            && written != ip.to_string()
         {
             return Err(Refusal::Part("host"));
         }
@@ -157,8 +173,10 @@ fn unbracketed(host: &str) -> String {
         .to_owned()
 }
 
+/// A dot at the end of a name only says that it is whole.
 fn same_host(listed: &str, host: &str) -> bool {
     let listed = unbracketed(listed);
+    let (listed, host) = (listed.trim_end_matches('.'), host.trim_end_matches('.'));
     match (listed.parse::<IpAddr>(), host.parse::<IpAddr>()) {
         (Ok(listed), Ok(host)) => listed == host,
         _ => listed.eq_ignore_ascii_case(host),
@@ -174,6 +192,15 @@ fn authority(uri: &str) -> Option<&str> {
         .filter(|authority| !authority.is_empty())
 }
 
+/// The host in the text of the URI, as it is written there.
+fn written_host(uri: &str) -> Option<&str> {
+    let host_and_port = authority(uri)?.rsplit('@').next()?;
+    if let Some(end) = host_and_port.find(']') {
+        return Some(&host_and_port[..=end]);
+    }
+    host_and_port.split(':').next()
+}
+
 /// The port in the text of the URI, even if it is the one the scheme has anyway.
 fn written_port(uri: &str, url: &Url) -> Option<u16> {
     url.port().or_else(|| {
@@ -186,6 +213,12 @@ fn written_port(uri: &str, url: &Url) -> Option<u16> {
             port.parse().ok()
         }
     })
+}
+
+/// Asks the resolver, which may be one that never answers.
+async fn resolve(name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let asked = tokio::time::timeout(CONNECT_TIME, tokio::net::lookup_host((name, port)));
+    Ok(asked.await??.collect())
 }
 
 /// Whether an address is one that a user's wish may lead to.
@@ -315,6 +348,13 @@ mod tests {
             "http://2130706433/x",
             "http://0x7f.1/x",
             "http://0177.0.0.1/x",
+            // What is looked for is the host, not just any place where the address might stand.
+            "http://167772161/10.0.0.1",
+            "http://10.0.0.1@167772161/x",
+            "http://10.0.0.1\\@167772161:99/x",
+            "http://exa\tmple.org/x",
+            "http://example.org:8\n0/x",
+            "http://example.org/a b",
         ] {
             assert!(filter.admit_text(refused).is_err(), "{refused}");
         }
@@ -350,6 +390,44 @@ mod tests {
         // The port is written, so it counts, though it is the one http has anyway.
         assert!(filter.admit_text("http://mirror.example.org:80/x").is_err());
         assert!(filter.admit_text("http://mirror.example.org/x").is_ok());
+    }
+
+    #[test]
+    fn a_dot_at_the_end_makes_no_other_host() {
+        let banning = UriFilter {
+            disallowed_hosts: vec!["evil.example.org".into()],
+            ..UriFilter::default()
+        };
+        assert!(banning.admit_text("http://evil.example.org./x").is_err());
+        let trusting = UriFilter {
+            allowed_hosts: vec!["mirror.example.org.".into()],
+            ..UriFilter::default()
+        };
+        assert!(trusting.admit_text("http://mirror.example.org/x").is_ok());
+    }
+
+    #[test]
+    fn of_several_addresses_those_remain_that_may_be_reached() {
+        let all = |texts: &[&str]| -> Vec<SocketAddr> {
+            texts.iter().map(|text| text.parse().unwrap()).collect()
+        };
+        let found = all(&[
+            "127.0.0.1:80",
+            "192.0.2.7:80",
+            "[::ffff:169.254.169.254]:80",
+            "10.1.2.3:80",
+            "192.0.2.7:80",
+            "[2600::1]:80",
+        ]);
+        let filter = UriFilter {
+            disallowed_hosts: vec!["10.1.2.3".into()],
+            ..UriFilter::default()
+        };
+        assert_eq!(
+            filter.admit_addresses(found.clone(), false),
+            all(&["192.0.2.7:80", "[2600::1]:80"])
+        );
+        assert_eq!(filter.admit_addresses(found, true).len(), 5);
     }
 
     #[tokio::test]

@@ -8,6 +8,9 @@
 mod body;
 mod fetcher;
 mod filter;
+mod pace;
+#[cfg(test)]
+mod tests;
 
 use std::{
     io,
@@ -21,7 +24,7 @@ use futures_util::Stream;
 use reqwest::{Response, header};
 use thiserror::Error;
 
-pub use fetcher::{Fetcher, SetupError, Trust};
+pub use fetcher::{Fetcher, SetupError, Terms, Trust};
 pub use filter::{Refusal, UriFilter};
 
 /// How many redirects are followed, as Python's urllib does.
@@ -55,6 +58,9 @@ pub enum FetchError {
     /// The server cannot be reached, or stopped sending too often.
     #[error("the connection failed")]
     Connection(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// So little comes that it would never end.
+    #[error("the server sends too slowly")]
+    TooSlow,
     /// It broke off, and what the server has now is something else or cannot be compared.
     #[error("the connection broke off after {at} bytes and cannot be resumed")]
     NotResumable {
@@ -103,9 +109,13 @@ impl Fetched {
     }
 }
 
+/// The announced length. Where the data comes in chunks, only their end says how much there is.
 fn length_of(response: &Response) -> Option<u64> {
-    response
-        .headers()
+    let headers = response.headers();
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return None;
+    }
+    headers
         .get(header::CONTENT_LENGTH)?
         .to_str()
         .ok()?

@@ -61,13 +61,14 @@ impl HttpStore {
                     reason: "it leads to where nothing may be fetched from",
                 }
             }
-            FetchError::Status(_) | FetchError::RedirectLoop | FetchError::NotResumable { .. } => {
-                Error::Io {
-                    store,
-                    action: "read from the server",
-                    cause: io::Error::other(error),
-                }
-            }
+            FetchError::Status(_)
+            | FetchError::RedirectLoop
+            | FetchError::TooSlow
+            | FetchError::NotResumable { .. } => Error::Io {
+                store,
+                action: "read from the server",
+                cause: io::Error::other(error),
+            },
         }
     }
 
