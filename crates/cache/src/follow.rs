@@ -1,21 +1,18 @@
 //! Following a fill: any number of readers of a file that still grows.
 //!
-//! A reader reads the file and waits on its length; the fill never waits for a reader. The last bytes of the image are
+//! A reader is told which bytes of the file are there and waits on its length; the fill never waits for a reader. The last bytes of the image are
 //! held back until all of it is verified, so a download of wrong bytes cannot end well.
 
 use std::{
     fmt,
     fs::File,
-    io::{self, IoSliceMut},
-    os::unix::fs::FileExt,
+    io,
     pin::Pin,
     sync::{Arc, OnceLock},
     task::{Context, Poll},
 };
 
-use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
-use rustix::io::{Errno, ReadWriteFlags};
 use vidimus_types::ByteRange;
 
 use crate::{
@@ -23,8 +20,11 @@ use crate::{
     progress::{Progress, Snapshot},
 };
 
-/// The largest piece a reader is given, and what a stalled reader holds in memory at most.
-const CHUNK_BYTES: u64 = 64 * 1024;
+/// What is held back of an image that is not verified.
+const HELD_BYTES: u64 = 64 * 1024;
+
+/// The longest part a reader is given. A fill that turns out wrong stops its readers after the part they are at.
+const PART_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The way to follow one fill. Cheap to clone.
 #[derive(Clone)]
@@ -61,15 +61,15 @@ impl FillReader {
         self.fill.progress.snapshot().written
     }
 
-    /// Reads `range`, waiting for the fill where it has not come yet.
+    /// Goes through `range`, waiting for the fill where it has not come yet.
     ///
-    /// What lies beyond the image's end is left out. A range that reaches the end gives its last piece only after the
+    /// What lies beyond the image's end is left out. A range that reaches the end gives its last part only after the
     /// whole image was verified. If the fill fails first, the stream ends with a [`FillError`] that says how far it got.
-    pub fn read(&self, range: ByteRange) -> FillStream {
+    pub fn parts(&self, range: ByteRange) -> FillParts {
         let end = range.end.min(self.size_bytes());
         let start = range.start.min(end);
         let held_from = if range.end >= self.size_bytes() {
-            end - CHUNK_BYTES.min(end - start)
+            end - HELD_BYTES.min(end - start)
         } else {
             end
         };
@@ -80,16 +80,16 @@ impl FillReader {
             held_from,
             ends_image: range.end >= self.size_bytes(),
         };
-        let chunks = futures_util::stream::unfold(Some(cursor), async |cursor| {
+        let parts = futures_util::stream::unfold(Some(cursor), async |cursor| {
             let mut cursor = cursor?;
             match cursor.next().await {
-                Ok(Some(chunk)) => Some((Ok(chunk), Some(cursor))),
+                Ok(Some(part)) => Some((Ok(part), Some(cursor))),
                 Ok(None) => None,
                 Err(error) => Some((Err(error), None)),
             }
         });
-        FillStream {
-            chunks: Box::pin(chunks),
+        FillParts {
+            parts: Box::pin(parts),
         }
     }
 
@@ -117,22 +117,31 @@ impl fmt::Debug for FillReader {
     }
 }
 
-/// The bytes of a range of an image that is being filled, in pieces of at most 64 KiB.
-pub struct FillStream {
-    chunks: Pin<Box<dyn Stream<Item = Result<Bytes, FillError>> + Send>>,
+/// Bytes of an image that is being filled, as far as they are there: they can be read at once and never change.
+#[derive(Debug, Clone)]
+pub struct FillPart {
+    /// Shared by all who follow: read by position, never seek.
+    pub file: Arc<File>,
+    /// Which bytes of it; they are the same bytes of the image.
+    pub range: ByteRange,
 }
 
-impl Stream for FillStream {
-    type Item = Result<Bytes, FillError>;
+/// A range of an image that is being filled, part by part.
+pub struct FillParts {
+    parts: Pin<Box<dyn Stream<Item = Result<FillPart, FillError>> + Send>>,
+}
+
+impl Stream for FillParts {
+    type Item = Result<FillPart, FillError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.chunks.as_mut().poll_next(context)
+        self.parts.as_mut().poll_next(context)
     }
 }
 
-impl fmt::Debug for FillStream {
+impl fmt::Debug for FillParts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FillStream").finish_non_exhaustive()
+        f.debug_struct("FillParts").finish_non_exhaustive()
     }
 }
 
@@ -147,19 +156,25 @@ struct Cursor {
 }
 
 impl Cursor {
-    async fn next(&mut self) -> Result<Option<Bytes>, FillError> {
+    async fn next(&mut self) -> Result<Option<FillPart>, FillError> {
         let progress = &self.reader.fill.progress;
         let now = progress.wait(|now| self.may_go_on(now)).await;
         let limit = self.limit(&now);
         let is_spoilt = matches!(&now.outcome, Some(Err(failure)) if !failure.is_resumable());
         if self.at < limit && !is_spoilt {
-            let length = CHUNK_BYTES.min(limit - self.at);
-            let chunk = self.read(length).await.map_err(|error| FillError {
-                offset: self.at,
-                failure: FillFailure::local(error),
-            })?;
-            self.at += chunk.len() as u64;
-            return Ok(Some(chunk));
+            let Some(file) = self.reader.fill.file.get() else {
+                return Err(FillError {
+                    offset: self.at,
+                    failure: FillFailure::local(io::ErrorKind::NotFound.into()),
+                });
+            };
+            let range = ByteRange {
+                start: self.at,
+                end: limit.min(self.at + PART_BYTES),
+            };
+            self.at = range.end;
+            let file = Arc::clone(file);
+            return Ok(Some(FillPart { file, range }));
         }
         match now.outcome {
             Some(Err(failure)) if !now.is_verified && !self.is_complete(&now) => Err(FillError {
@@ -186,36 +201,5 @@ impl Cursor {
 
     fn may_go_on(&self, now: &Snapshot<FillFailure>) -> bool {
         self.at < self.limit(now) || self.is_complete(now)
-    }
-
-    /// Up to `length` bytes from the page cache, or from the disk off the runtime.
-    async fn read(&self, length: u64) -> io::Result<Bytes> {
-        let Some(file) = self.reader.fill.file.get() else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
-        let length = usize::try_from(length).map_err(io::Error::other)?;
-        let mut buffer = BytesMut::zeroed(length);
-        let mut slices = [IoSliceMut::new(&mut buffer)];
-        let read = match rustix::io::preadv2(file, &mut slices, self.at, ReadWriteFlags::NOWAIT) {
-            Ok(read) if read > 0 => read,
-            // Not in memory, or a file system that cannot tell.
-            Ok(_) | Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => {
-                let (file, at) = (Arc::clone(file), self.at);
-                let read = tokio::task::spawn_blocking(move || {
-                    let read = file.read_at(&mut buffer, at)?;
-                    io::Result::Ok((read, buffer))
-                });
-                let (read, filled) = read.await.map_err(io::Error::other)??;
-                buffer = filled;
-                read
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if read == 0 {
-            // The bytes were announced, so somebody else has shortened the file.
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        buffer.truncate(read);
-        Ok(buffer.freeze())
     }
 }

@@ -47,7 +47,7 @@ pub use clear::Cleared;
 pub use config::CacheConfig;
 pub use error::{Error, FillError, FillFailure, Result};
 pub use fill::FillPermit;
-pub use follow::{FillReader, FillStream};
+pub use follow::{FillPart, FillParts, FillReader};
 pub use lookup::{BypassReason, CacheFile, Lookup};
 pub use metrics::CacheCounters;
 pub use proof::Expected;

@@ -11,6 +11,8 @@ use vidimus_service::ImageService;
 
 use crate::{cors::Cors, error::ApiError, extract, openapi::Document};
 
+pub use crate::sendfile::SendFiles;
+
 /// The service and the settings of its HTTP side. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct App {
@@ -41,6 +43,8 @@ pub struct HttpConfig {
     pub head_timeout: Duration,
     /// How long a transfer may stand still.
     pub stall_timeout: Duration,
+    /// How image data in files gets to clients.
+    pub send_files: SendFiles,
     /// While this file exists, `/healthcheck` answers 503.
     pub disable_file: Option<PathBuf>,
     /// Where clients get a token, for the answer 401 (`www_authenticate_uri`).

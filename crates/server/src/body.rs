@@ -1,9 +1,15 @@
-//! Image data to an HTTP response: headers, length, and the way from a file to the socket.
+//! Image data to an HTTP response: headers, length, and the way of the pieces to the socket.
 //!
-//! A file is read in pieces by position. Pieces that are in the page cache are read on the spot; for the others the
-//! kernel would have to wait for the disk, so they are read on the blocking pool and the runtime's threads stay free.
+//! A response carries its pieces twice over one source: as an ordinary body that reads files and copies, which works
+//! everywhere, and beside it for the connection, which takes them instead if the kernel may send files to its socket.
 
-use std::{fs::File, io, sync::Arc};
+use std::{
+    fs::File,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll, ready},
+};
 
 use axum::{
     body::Body,
@@ -11,10 +17,13 @@ use axum::{
     response::Response,
 };
 use bytes::{Bytes, BytesMut};
-use futures_util::stream;
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use http_body::{Frame, SizeHint};
 use rustix::io::{Errno, ReadWriteFlags};
-use vidimus_service::{Download, ImageBody};
+use vidimus_service::{Download, ImageBody, Piece};
 use vidimus_types::ByteRange;
+
+use crate::sendfile::{Chunk, Spans};
 
 /// How much is read at once. Larger pieces cost memory for every slow client and gain little.
 const PIECE_BYTES: u64 = 64 * 1024;
@@ -23,22 +32,9 @@ const PIECE_BYTES: u64 = 64 * 1024;
 pub(crate) fn download_response(download: Download) -> Response {
     let size_bytes = download.size_bytes;
     let sent = download.range.unwrap_or(ByteRange::whole(size_bytes));
-    let body = match download.body {
-        ImageBody::Stream(data) => Body::from_stream(data),
-        ImageBody::File { file, range, held } => Body::from_stream(stream::try_unfold(
-            // What is held is let go when the body is.
-            (range.start, file, held),
-            move |(at, file, held)| async move {
-                if at >= range.end {
-                    return Ok::<_, io::Error>(None);
-                }
-                let piece =
-                    read_piece(&file, at, (range.end - at).min(PIECE_BYTES) as usize).await?;
-                Ok(Some((piece.clone(), (at + piece.len() as u64, file, held))))
-            },
-        )),
-    };
-    let mut response = Response::new(body);
+    let pieces = Pieces::new(download.body, sent.len());
+    let mut response = Response::new(pieces.clone().into_body());
+    response.extensions_mut().insert(pieces);
     let headers = response.headers_mut();
     headers.insert(
         header::CONTENT_TYPE,
@@ -66,7 +62,61 @@ pub(crate) fn download_response(download: Download) -> Response {
     response
 }
 
+/// The pieces of a response, for who comes first.
+#[derive(Clone)]
+struct Pieces {
+    source: Arc<Mutex<Option<ImageBody>>>,
+    length: u64,
+}
+
+impl Pieces {
+    fn new(source: ImageBody, length: u64) -> Self {
+        Self {
+            source: Arc::new(Mutex::new(Some(source))),
+            length,
+        }
+    }
+
+    fn take(&self) -> Option<ImageBody> {
+        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        source.take()
+    }
+
+    /// The bytes, copied out of their files.
+    fn into_body(self) -> Body {
+        let taken = stream::once(async move {
+            let gone = || io::Error::other("the body was taken for its connection");
+            self.take().ok_or_else(gone)
+        });
+        Body::from_stream(taken.map_ok(copied).try_flatten())
+    }
+}
+
+fn copied(pieces: ImageBody) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    pieces
+        .map_ok(|piece| match piece {
+            Piece::Bytes(bytes) => stream::once(async { Ok(bytes) }).left_stream(),
+            Piece::File { file, range } => read_file(file, range).right_stream(),
+        })
+        .try_flatten()
+}
+
+fn read_file(file: Arc<File>, range: ByteRange) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    stream::try_unfold((range.start, file), move |(at, file)| async move {
+        if at >= range.end {
+            return Ok(None);
+        }
+        let length = (range.end - at).min(PIECE_BYTES) as usize;
+        let piece = read_piece(&file, at, length).await?;
+        let next = at + piece.len() as u64;
+        Ok(Some((piece, (next, file))))
+    })
+}
+
 /// Up to `length` bytes at `at`. A file that ends too early is an error: the connection is cut, never padded.
+///
+/// What is in the page cache is read on the spot; otherwise the kernel would have to wait for the disk, so that is done on
+/// the blocking pool and the runtime's threads stay free.
 async fn read_piece(file: &Arc<File>, at: u64, length: usize) -> io::Result<Bytes> {
     let mut piece = BytesMut::zeroed(length);
     let got = match rustix::io::preadv2(
@@ -99,6 +149,110 @@ async fn read_piece(file: &Arc<File>, at: u64, length: usize) -> io::Result<Byte
     Ok(piece.freeze())
 }
 
+/// A body as hyper gets it.
+pub(crate) enum WireBody {
+    /// Bytes in memory.
+    Copied(Body),
+    /// Pieces that may lie in files.
+    Sent(SentBody),
+}
+
+/// Pieces on their way to a socket that the kernel sends files to.
+pub(crate) struct SentBody {
+    pieces: ImageBody,
+    spans: Arc<Spans>,
+    left: u64,
+}
+
+impl WireBody {
+    /// A response for a connection. `spans` are those of its socket, if files can be sent there.
+    pub(crate) fn of(mut response: Response, spans: Option<&Arc<Spans>>) -> http::Response<Self> {
+        let pieces = response.extensions_mut().remove::<Pieces>();
+        let taken = spans.zip(pieces).and_then(|(spans, pieces)| {
+            let spans = Arc::clone(spans);
+            let left = pieces.length;
+            pieces.take().map(|pieces| SentBody {
+                pieces,
+                spans,
+                left,
+            })
+        });
+        match taken {
+            Some(sent) => response.map(|_| Self::Sent(sent)),
+            None => response.map(Self::Copied),
+        }
+    }
+}
+
+impl http_body::Body for WireBody {
+    type Data = Chunk;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Chunk>, axum::Error>>> {
+        match self.get_mut() {
+            Self::Copied(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| Ok(frame?.map_data(Chunk::Bytes))))
+            }
+            Self::Sent(body) => {
+                let frame = ready!(body.poll_next(cx));
+                Poll::Ready(frame.map(|chunk| chunk.map(Frame::data).map_err(axum::Error::new)))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Copied(body) => body.is_end_stream(),
+            Self::Sent(body) => body.left == 0,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Copied(body) => body.size_hint(),
+            Self::Sent(body) => SizeHint::with_exact(body.left),
+        }
+    }
+}
+
+impl SentBody {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Chunk>>> {
+        let wrong = |kind, what| Poll::Ready(Some(Err(io::Error::new(kind, what))));
+        let length = |piece: &Piece| match piece {
+            Piece::Bytes(bytes) => bytes.len() as u64,
+            Piece::File { range, .. } => range.len(),
+        };
+        loop {
+            match ready!(self.pieces.as_mut().poll_next(cx)).transpose() {
+                Err(error) => return Poll::Ready(Some(Err(error))),
+                Ok(None) if self.left == 0 => return Poll::Ready(None),
+                Ok(None) => {
+                    return wrong(io::ErrorKind::UnexpectedEof, "the image ended too early");
+                }
+                // hyper drops empty chunks, and a piece it dropped would stand in the way of the next.
+                Ok(Some(piece)) if length(&piece) == 0 => {}
+                Ok(Some(piece)) if length(&piece) > self.left => {
+                    return wrong(
+                        io::ErrorKind::InvalidData,
+                        "the image is longer than announced",
+                    );
+                }
+                Ok(Some(piece)) => {
+                    self.left -= length(&piece);
+                    return Poll::Ready(Some(Ok(match piece {
+                        Piece::Bytes(bytes) => Chunk::Bytes(bytes),
+                        Piece::File { file, range } => Chunk::File(self.spans.note(file, range)),
+                    })));
+                }
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,16 +265,15 @@ mod tests {
     }
 
     fn download(file: Arc<File>, range: Option<ByteRange>, size_bytes: u64) -> Download {
-        let body = ImageBody::File {
+        let piece = Piece::File {
             file,
             range: range.unwrap_or(ByteRange::whole(size_bytes)),
-            held: None,
         };
         Download {
             checksum: Some("abc".into()),
             size_bytes,
             range,
-            body,
+            body: Box::pin(stream::iter([Ok(piece)])),
             cache: "hit",
         }
     }
@@ -159,5 +312,37 @@ mod tests {
                 .await
                 .is_err()
         );
+    }
+
+    async fn frames_of(pieces: Vec<Piece>, length: u64) -> Result<u64, axum::Error> {
+        use http_body_util::BodyExt;
+        let mut sent = WireBody::Sent(SentBody {
+            pieces: Box::pin(stream::iter(pieces).map(Ok)),
+            spans: Arc::default(),
+            left: length,
+        });
+        let mut all = 0;
+        while let Some(frame) = sent.frame().await {
+            all += frame?
+                .into_data()
+                .map_or(0, |chunk| bytes::Buf::remaining(&chunk) as u64);
+        }
+        Ok(all)
+    }
+
+    #[tokio::test]
+    async fn pieces_must_come_to_the_length_that_was_announced() {
+        let text = || Piece::Bytes(Bytes::from_static(b"0123"));
+        let empty = || Piece::Bytes(Bytes::new());
+        let part = || Piece::File {
+            file: file_of(b"012345"),
+            range: ByteRange { start: 1, end: 6 },
+        };
+        assert_eq!(
+            frames_of(vec![text(), empty(), part()], 9).await.unwrap(),
+            9
+        );
+        assert!(frames_of(vec![text(), part()], 10).await.is_err(), "short");
+        assert!(frames_of(vec![text(), part()], 8).await.is_err(), "long");
     }
 }

@@ -92,6 +92,7 @@ pub async fn boot(settings: &Settings, own_url: &str) -> Result<App, BootError> 
             .header_timeout
             .max(settings.server.keep_alive_timeout),
         stall_timeout: settings.server.body_idle_timeout,
+        send_files: settings.server.send_files,
         disable_file: settings.server.health_disabling_file.clone(),
         authenticate_uri: None,
     };

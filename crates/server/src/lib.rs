@@ -16,6 +16,7 @@ mod local_call;
 pub mod openapi;
 mod router;
 mod routes;
+mod sendfile;
 pub mod serve;
 mod stall;
 mod views;

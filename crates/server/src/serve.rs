@@ -23,7 +23,6 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
     task::JoinSet,
 };
@@ -33,6 +32,7 @@ use vidimus_auth::{Context, Identity, Peer, new_request_id};
 
 use crate::{
     app::{App, HttpConfig, IdentitySource},
+    body::WireBody,
     error::{ApiError, Asked, ErrorBody},
     handlers::{
         health::healthcheck,
@@ -40,6 +40,7 @@ use crate::{
         versions::{Negotiated, negotiate, redirect, versions},
     },
     router::router,
+    sendfile::{FileSocket, PlainSocket},
     stall::StallGuard,
 };
 
@@ -170,13 +171,18 @@ async fn accept_from(
 
 fn connection<S>(app: &App, routes: &Router, graceful: &GracefulShutdown, stream: S, peer: Peer)
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: PlainSocket + Send + 'static,
 {
     let routes = routes.clone();
     let answering = app.clone();
+    let stream = FileSocket::new(stream, app.http.send_files);
+    let spans = stream.spans();
     let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let (app, routes) = (answering.clone(), routes.clone());
-        async move { Ok::<_, Infallible>(answer(app, routes, peer, request.map(Body::new)).await) }
+        let (app, routes, spans) = (answering.clone(), routes.clone(), spans.clone());
+        async move {
+            let response = answer(app, routes, peer, request.map(Body::new)).await;
+            Ok::<_, Infallible>(WireBody::of(response, spans.as_ref()))
+        }
     });
     let mut builder = http1::Builder::new();
     builder

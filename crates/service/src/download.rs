@@ -4,12 +4,12 @@
 //! one. On a miss the fill belongs to nobody's request: the first client follows the growing file like all others, and
 //! when the fill fails half-way each follower goes on from its own offset with a read of the store.
 
-use std::{fmt, fs::File, io, sync::Arc, time::Duration};
+use std::{fmt, fs::File, io, pin::Pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use vidimus_auth::{Action, Context};
-use vidimus_cache::{CacheFile, Expected, FillError, FillPermit, FillReader, ImageCache, Lookup};
+use vidimus_cache::{Expected, FillPart, FillParts, FillPermit, FillReader, ImageCache, Lookup};
 use vidimus_db::ImageRecord;
 use vidimus_store::{ByteStream, Location, StoreRead};
 use vidimus_types::{ByteRange, ImageId, ImageStatus};
@@ -23,7 +23,6 @@ pub trait RangeRequest: Send + Sync {
 }
 
 /// An image on its way to a client.
-#[derive(Debug)]
 pub struct Download {
     /// MD5 of the whole image, if it is known.
     pub checksum: Option<String>,
@@ -37,31 +36,31 @@ pub struct Download {
     pub cache: &'static str,
 }
 
-/// Where the bytes come from. An open file leaves to the server how it is sent.
-pub enum ImageBody {
-    /// An open file that never changes while it is open.
-    File {
-        /// Open for reading; its position is not used.
-        file: Arc<File>,
-        /// Which bytes of it.
-        range: ByteRange,
-        /// Keeps a cached file from being the first to be evicted while it is read.
-        held: Option<CacheFile>,
-    },
-    /// Exactly the bytes that were asked for. An `Err` means the connection must be cut.
-    Stream(ByteStream),
+impl fmt::Debug for Download {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Download")
+            .field("size_bytes", &self.size_bytes)
+            .field("range", &self.range)
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
+    }
 }
 
-impl fmt::Debug for ImageBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File { range, .. } => f
-                .debug_struct("File")
-                .field("range", range)
-                .finish_non_exhaustive(),
-            Self::Stream(_) => f.write_str("Stream"),
-        }
-    }
+/// The bytes of a download, in order. An `Err` means that the connection must be cut.
+pub type ImageBody = Pin<Box<dyn Stream<Item = io::Result<Piece>> + Send>>;
+
+/// Some bytes of an image on their way to a client. What lies in a file leaves to the server how it is sent.
+#[derive(Debug, Clone)]
+pub enum Piece {
+    /// In memory.
+    Bytes(Bytes),
+    /// In an open file.
+    File {
+        /// Open for reading; its position is not used. A cached image is not the first to be evicted while it is held.
+        file: Arc<File>,
+        /// Which bytes of it, not none. They never change.
+        range: ByteRange,
+    },
 }
 
 impl ImageService {
@@ -96,14 +95,7 @@ impl ImageService {
             locations,
         };
         let (body, cache) = match self.lookup(&record, size_bytes, range.is_none()).await {
-            Some(Lookup::Hit(file)) => {
-                let body = ImageBody::File {
-                    file: Arc::clone(&file.file),
-                    range: wanted,
-                    held: Some(file),
-                };
-                (body, "hit")
-            }
+            Some(Lookup::Hit(hit)) => (file_body(hit.file, wanted), "hit"),
             Some(Lookup::Filling(reader))
                 if range.is_none() || reader.available() >= wanted.end =>
             {
@@ -111,7 +103,7 @@ impl ImageService {
             }
             Some(Lookup::Miss(permit)) => (source.fill(permit, wanted), "miss"),
             _ => match source.open(range).await? {
-                Some(read) => (read.into(), "bypass"),
+                Some(read) => (store_body(read), "bypass"),
                 None => return Ok(None),
             },
         };
@@ -351,13 +343,13 @@ impl Source {
     /// Follows a fill, and goes on with the store itself where the fill fails for a reason of its own.
     fn follow(self, reader: FillReader, wanted: ByteRange) -> ImageBody {
         let state = Following::Fill(Follower {
-            stream: Box::pin(reader.read(wanted)),
+            parts: reader.parts(wanted),
             reader,
             source: self,
             at: wanted.start,
             wanted,
         });
-        ImageBody::Stream(Box::pin(stream::try_unfold(state, next_chunk)))
+        Box::pin(stream::try_unfold(state, next_piece))
     }
 }
 
@@ -365,15 +357,13 @@ fn flatten(opened: io::Result<ByteStream>) -> ByteStream {
     opened.unwrap_or_else(|error| Box::pin(stream::once(async { Err(error) })))
 }
 
-type FillChunks = std::pin::Pin<Box<dyn Stream<Item = Result<Bytes, FillError>> + Send>>;
-
 enum Following {
     Fill(Follower),
     Store(ByteStream),
 }
 
 struct Follower {
-    stream: FillChunks,
+    parts: FillParts,
     reader: FillReader,
     source: Source,
     at: u64,
@@ -383,17 +373,18 @@ struct Follower {
 /// How long the end of a download may wait for its copy to be on the disk and listed.
 const PUBLISHING: Duration = Duration::from_secs(1);
 
-async fn next_chunk(state: Following) -> io::Result<Option<(Bytes, Following)>> {
+async fn next_piece(state: Following) -> io::Result<Option<(Piece, Following)>> {
     let mut data = match state {
-        Following::Fill(mut follower) => match follower.stream.next().await {
+        Following::Fill(mut follower) => match follower.parts.next().await {
             None => return Ok(None),
-            Some(Ok(chunk)) => {
-                follower.at += chunk.len() as u64;
+            Some(Ok(FillPart { file, range })) => {
+                follower.at = range.end;
                 if follower.at == follower.wanted.end {
                     // Who lists the cache after a download expects the image there. A slow disk is not waited for.
                     let _ = tokio::time::timeout(PUBLISHING, follower.reader.finished()).await;
                 }
-                return Ok(Some((chunk, Following::Fill(follower))));
+                let piece = Piece::File { file, range };
+                return Ok(Some((piece, Following::Fill(follower))));
             }
             // What the store gave is not the image. Reading it again could only finish a download that must not end well.
             Some(Err(error)) if !error.failure.is_resumable() => {
@@ -412,19 +403,18 @@ async fn next_chunk(state: Following) -> io::Result<Option<(Bytes, Following)>> 
     };
     match data.next().await {
         None => Ok(None),
-        Some(chunk) => Ok(Some((chunk?, Following::Store(data)))),
+        Some(chunk) => Ok(Some((Piece::Bytes(chunk?), Following::Store(data)))),
     }
 }
 
-impl From<StoreRead> for ImageBody {
-    fn from(read: StoreRead) -> Self {
-        match read {
-            StoreRead::File { file, range, .. } => Self::File {
-                file,
-                range,
-                held: None,
-            },
-            StoreRead::Stream { stream, .. } => Self::Stream(stream),
-        }
+fn file_body(file: Arc<File>, range: ByteRange) -> ImageBody {
+    let piece = (!range.is_empty()).then_some(Ok(Piece::File { file, range }));
+    Box::pin(stream::iter(piece))
+}
+
+fn store_body(read: StoreRead) -> ImageBody {
+    match read {
+        StoreRead::File { file, range, .. } => file_body(file, range),
+        StoreRead::Stream { stream, .. } => Box::pin(stream.map(|chunk| chunk.map(Piece::Bytes))),
     }
 }

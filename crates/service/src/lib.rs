@@ -40,7 +40,7 @@ use vidimus_store::{Store, StoreSet};
 
 pub use cache::{CacheListing, Cleared};
 pub use config::{CacheRecord, ImportConfig, ServiceConfig};
-pub use download::{Download, ImageBody, RangeRequest};
+pub use download::{Download, ImageBody, Piece, RangeRequest};
 pub use error::{Error, Kind, Result};
 pub use import::ImportRequest;
 pub use list::ImagePage;

@@ -16,7 +16,8 @@ use futures_util::{Stream, StreamExt, stream};
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 use vidimus_cache::{
-    CacheConfig, CacheFile, Expected, FillError, FillPermit, FillReader, ImageCache, Lookup,
+    CacheConfig, CacheFile, Expected, FillError, FillPart, FillPermit, FillReader, ImageCache,
+    Lookup,
 };
 use vidimus_digest::{Algorithm, hex_digest};
 use vidimus_types::{ByteRange, ImageId};
@@ -190,15 +191,24 @@ pub(crate) async fn read_range(
     reader: &FillReader,
     range: ByteRange,
 ) -> (Vec<u8>, Result<(), FillError>) {
-    let mut stream = reader.read(range);
+    let mut parts = reader.parts(range);
     let mut data = Vec::new();
-    while let Some(chunk) = stream.next().await {
-        match chunk {
-            Ok(chunk) => data.extend_from_slice(&chunk),
+    while let Some(part) = parts.next().await {
+        match part {
+            Ok(part) => data.extend_from_slice(&read_part(&part)),
             Err(error) => return (data, Err(error)),
         }
     }
     (data, Ok(()))
+}
+
+/// The bytes of a part of a fill.
+pub(crate) fn read_part(part: &FillPart) -> Vec<u8> {
+    let mut data = vec![0; usize::try_from(part.range.len()).unwrap()];
+    part.file
+        .read_exact_at(&mut data, part.range.start)
+        .unwrap();
+    data
 }
 
 /// Counts how often a source is opened.

@@ -30,7 +30,7 @@ async fn weakness_d1_a_leaving_client_spoils_no_file() {
     let first = miss(&cache, &image).await.fill(source);
     sender.send(Ok(image.data.slice(..300_000))).unwrap();
     let second = filling(&cache, &image).await;
-    let mut stream = second.read(ByteRange::whole(800_000));
+    let mut stream = second.parts(ByteRange::whole(800_000));
     stream.next().await.unwrap().unwrap();
     drop((stream, second));
     sender.send(Ok(image.data.slice(300_000..))).unwrap();
@@ -204,8 +204,8 @@ async fn weakness_02_a_fill_holds_a_mebibyte_at_most() {
         Ok(Bytes::from_owner(counted))
     });
     let reader = miss(&cache, &image).await.fill(stream::iter(chunks));
-    // A follower that takes one piece and stalls.
-    let mut stalled = reader.read(ByteRange::whole(reader.size_bytes()));
+    // A follower that takes one part and stalls.
+    let mut stalled = reader.parts(ByteRange::whole(reader.size_bytes()));
     stalled.next().await.unwrap().unwrap();
     reader.finished().await.unwrap();
     assert!(
@@ -248,7 +248,7 @@ async fn weakness_07_clean_spares_a_slow_fill() {
     let reader = miss(&cache, &image).await.fill(source);
     sender.send(Ok(image.data.slice(..70_000))).unwrap();
     reader
-        .read(ByteRange::whole(100_000))
+        .parts(ByteRange::whole(100_000))
         .next()
         .await
         .unwrap()

@@ -19,7 +19,7 @@ use vidimus_auth::{Context, Policy, PolicyConfig};
 use vidimus_cache::{CacheConfig, ImageCache};
 use vidimus_db::{Db, DbConfig};
 use vidimus_service::{
-    Download, Error, ImageBody, ImageService, RangeRequest, ServiceConfig, UploadRequest,
+    Download, Error, ImageBody, ImageService, Piece, RangeRequest, ServiceConfig, UploadRequest,
 };
 use vidimus_store::{
     ByteStream, Capabilities, FilesystemConfig, FilesystemStore, Location, Recovered, Store,
@@ -342,20 +342,19 @@ impl RangeRequest for Part {
 
 /// Everything a download gives, or how it broke.
 pub async fn read(body: ImageBody) -> io::Result<Vec<u8>> {
-    match body {
-        ImageBody::Stream(data) => {
-            data.try_fold(Vec::new(), |mut all, chunk| async move {
-                all.extend_from_slice(&chunk);
-                Ok(all)
-            })
-            .await
+    use std::os::unix::fs::FileExt;
+    body.try_fold(Vec::new(), |mut all, piece| async move {
+        match piece {
+            Piece::Bytes(bytes) => all.extend_from_slice(&bytes),
+            Piece::File { file, range } => {
+                let mut part = vec![0; range.len() as usize];
+                file.read_exact_at(&mut part, range.start)?;
+                all.append(&mut part);
+            }
         }
-        ImageBody::File { file, range, .. } => {
-            use std::os::unix::fs::FileExt;
-            let mut all = vec![0; range.len() as usize];
-            file.read_exact_at(&mut all, range.start).map(|()| all)
-        }
-    }
+        Ok(all)
+    })
+    .await
 }
 
 /// Bytes that are different everywhere.

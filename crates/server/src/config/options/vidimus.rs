@@ -42,4 +42,8 @@ options! {
     KEEP_ALIVE_TIMEOUT: Duration = Opt::new("vidimus", "keep_alive_timeout", Kind::Float { min: 0.1 })
         .default("75")
         .help("Seconds an idle connection is kept for the next request.");
+    SEND_FILES: String = Opt::new("vidimus", "send_files", Kind::Choice(&["auto", "sendfile", "copy"]))
+        .default("auto")
+        .help("How image data in files of this machine gets to clients. `sendfile`: the kernel sends it from its page cache. \
+               `copy`: it is read and written. `auto`: by the kernel, and copied where the kernel cannot send it.");
 }

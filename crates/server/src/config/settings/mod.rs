@@ -14,6 +14,8 @@ pub use api::{AuthMode, Cors, Flavor, Policy};
 pub use imports::Imports;
 pub use stores::{FileStore, HttpOptions, StoreDefinition, StoreType, Stores};
 
+use crate::app::SendFiles;
+
 use super::{
     error::{ConfigError, OptionName, Origin, Warning},
     options::{cache, images, libraries, logging, service, vidimus},
@@ -71,6 +73,8 @@ pub struct Server {
     pub body_idle_timeout: Duration,
     /// For a connection without a request.
     pub keep_alive_timeout: Duration,
+    /// How image data in files gets to clients.
+    pub send_files: SendFiles,
 }
 
 /// Who may call.
@@ -267,6 +271,11 @@ fn server(resolver: &Resolver<'_>) -> Result<Server, ConfigError> {
         header_timeout: resolver.get(&vidimus::HEADER_TIMEOUT)?,
         body_idle_timeout: resolver.get(&vidimus::BODY_IDLE_TIMEOUT)?,
         keep_alive_timeout: resolver.get(&vidimus::KEEP_ALIVE_TIMEOUT)?,
+        send_files: match resolver.get(&vidimus::SEND_FILES)?.as_str() {
+            "sendfile" => SendFiles::Sendfile,
+            "copy" => SendFiles::Copy,
+            _ => SendFiles::Auto,
+        },
     })
 }
 
