@@ -1,7 +1,7 @@
 //! Watches image data on its way into a store: counts it, hashes it twice, inspects its format, all in one pass.
 //!
-//! Each hash and the inspector has a thread of its own, fed through a short queue of reference-counted chunks, so the
-//! work runs beside the store's writing and at most a few chunks are in memory. The slowest of them sets the pace.
+//! The hashes run beside each other and beside the store's writing, see [`crate::hashing`]. The inspector looks at the
+//! first bytes and at the few places they point to, which is done in passing.
 
 use std::{
     io,
@@ -10,15 +10,12 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use tokio::sync::{mpsc, oneshot};
-use vidimus_digest::{Algorithm, Hasher};
+use tokio::sync::oneshot;
+use vidimus_digest::Algorithm;
 use vidimus_inspect::Inspector;
 use vidimus_store::ByteStream;
 
-use crate::{Error, Result};
-
-/// Chunks waiting before each thread. With the usual 8 to 64 KiB from a socket this is at most half a mebibyte.
-const QUEUE: usize = 8;
+use crate::{Error, Result, hashing::Hashing};
 
 /// Why the data ended early; the store only sees an I/O error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,9 +103,14 @@ impl Meter {
 #[derive(Debug)]
 pub(crate) struct Watch {
     meter: Meter,
-    md5: oneshot::Receiver<Result<String>>,
-    hash: oneshot::Receiver<Result<String>>,
-    inspector: Option<oneshot::Receiver<Inspector>>,
+    watched: oneshot::Receiver<Watchers>,
+}
+
+/// What looks at the data while it passes.
+#[derive(Debug)]
+struct Watchers {
+    hashing: Hashing,
+    inspector: Option<Inspector>,
 }
 
 impl Watch {
@@ -122,37 +124,31 @@ impl Watch {
     where
         S: Stream<Item = io::Result<Bytes>> + Send + 'static,
     {
-        let (md5_tap, md5) = hash_tap(Algorithm::md5())?;
-        let (hash_tap, hash) = hash_tap(algorithm)?;
-        let mut taps = vec![md5_tap, hash_tap];
-        let inspector = if inspect {
-            let (tap, verdict) = tap(Inspector::new(), Inspector::feed, |inspector| inspector)?;
-            taps.push(tap);
-            Some(verdict)
-        } else {
-            None
+        let watchers = Watchers {
+            hashing: Hashing::new(&[Algorithm::md5(), algorithm])?,
+            inspector: inspect.then(Inspector::new),
         };
         let (meter, metered) = Meter::over(data, limits);
-        let state = (Box::pin(metered), taps);
-        let watched = stream::try_unfold(state, move |(mut data, taps)| async move {
+        let (done, watched) = oneshot::channel();
+        let state = (Box::pin(metered), Some((watchers, done)));
+        let data = stream::try_unfold(state, async |(mut data, mut state)| {
             let Some(chunk) = data.next().await.transpose()? else {
+                if let Some((watchers, done)) = state.take() {
+                    // Nobody waits for what was seen of an upload that failed elsewhere.
+                    let _ = done.send(watchers);
+                }
                 return Ok(None);
             };
-            for tap in &taps {
-                // A tap that is gone has failed and says why in its result.
-                let _ = tap.send(chunk.clone()).await;
+            if let Some((watchers, _)) = &mut state {
+                if let Some(inspector) = &mut watchers.inspector {
+                    inspector.feed(&chunk);
+                }
+                let hashed = watchers.hashing.update(&chunk).await;
+                hashed.map_err(io::Error::other)?;
             }
-            Ok(Some((chunk, (data, taps))))
+            Ok(Some((chunk, (data, state))))
         });
-        Ok((
-            Self {
-                meter,
-                md5,
-                hash,
-                inspector,
-            },
-            Box::pin(watched),
-        ))
+        Ok((Self { meter, watched }, Box::pin(data)))
     }
 
     /// Why the data broke off, if it did.
@@ -171,15 +167,16 @@ impl Watch {
                 got: size_bytes,
             });
         }
-        let inspector = match self.inspector {
-            Some(verdict) => Some(verdict.await.map_err(Error::internal)?),
-            None => None,
+        let watchers = self.watched.await.map_err(Error::internal)?;
+        let mut digests = watchers.hashing.finish().await?.into_iter();
+        let (Some(md5), Some(hash)) = (digests.next(), digests.next()) else {
+            return Err(Error::internal("a hash is missing"));
         };
         Ok(Facts {
             size_bytes,
-            md5: self.md5.await.map_err(Error::internal)??,
-            hash: self.hash.await.map_err(Error::internal)??,
-            inspector,
+            md5,
+            hash,
+            inspector: watchers.inspector,
         })
     }
 }
@@ -201,44 +198,6 @@ fn admit(count: &mut Count, length: u64, limits: Limits) -> io::Result<()> {
     }
     count.size_bytes = got;
     Ok(())
-}
-
-type Tap<T> = (mpsc::Sender<Bytes>, oneshot::Receiver<T>);
-
-fn hash_tap(algorithm: Algorithm) -> Result<Tap<Result<String>>> {
-    let hasher = Hasher::new(algorithm).map_err(Error::internal)?;
-    tap(
-        Ok(hasher),
-        |hasher: &mut Result<Hasher>, bytes| {
-            if let Ok(running) = hasher
-                && let Err(error) = running.update(bytes)
-            {
-                *hasher = Err(Error::internal(error));
-            }
-        },
-        |hasher| hasher?.finish().map_err(Error::internal),
-    )
-}
-
-/// Starts a thread that takes `state` through every chunk and answers with what `finish` makes of it.
-fn tap<S, T>(mut state: S, step: fn(&mut S, &[u8]), finish: fn(S) -> T) -> Result<Tap<T>>
-where
-    S: Send + 'static,
-    T: Send + 'static,
-{
-    let (sender, mut chunks) = mpsc::channel::<Bytes>(QUEUE);
-    let (answer, result) = oneshot::channel();
-    std::thread::Builder::new()
-        .name("upload-watch".to_owned())
-        .spawn(move || {
-            while let Some(chunk) = chunks.blocking_recv() {
-                step(&mut state, &chunk);
-            }
-            // Nobody waits for the answer of an upload that broke off.
-            let _ = answer.send(finish(state));
-        })
-        .map_err(Error::internal)?;
-    Ok((sender, result))
 }
 
 #[cfg(test)]

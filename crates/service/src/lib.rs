@@ -11,6 +11,7 @@ mod config;
 mod data;
 mod download;
 mod error;
+mod hashing;
 mod images;
 mod import;
 mod list;
