@@ -1,12 +1,12 @@
 //! What every handler can reach, and what it is told about its request.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::IpAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, Method, Uri, header, request::Parts},
 };
-use vidimus_auth::{Context, Credentials, TrustedSources};
+use vidimus_auth::{Context, Credentials, Peer, TrustedSources};
 use vidimus_service::ImageService;
 
 use crate::{cors::Cors, error::ApiError, extract, openapi::Document};
@@ -67,6 +67,8 @@ pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
+    /// The other end of the connection.
+    pub(crate) peer: Peer,
 }
 
 impl Call {
@@ -119,11 +121,28 @@ impl FromRequestParts<App> for Call {
             method: parts.method.clone(),
             uri: parts.uri.clone(),
             headers: parts.headers.clone(),
+            peer: parts
+                .extensions
+                .get::<Peer>()
+                .copied()
+                .unwrap_or(Peer::Unix),
         })
     }
 }
 
 impl HttpConfig {
+    /// Where answers go: the client as a believed proxy names it, or else the other end of the connection.
+    pub(crate) fn client_address(&self, call: &Call) -> Option<String> {
+        let forwarded = call
+            .header("x-forwarded-for")
+            .filter(|_| self.believe_forwarded);
+        let first = forwarded.and_then(|hops| hops.split(',').next()?.trim().parse().ok());
+        match (first, call.peer) {
+            (Some(address), _) | (None, Peer::Ip(address)) => Some(IpAddr::to_string(&address)),
+            (None, Peer::Unix) => None,
+        }
+    }
+
     /// The address of the service as this client knows it, without a slash at the end.
     pub(crate) fn base_url(&self, headers: &HeaderMap) -> String {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());

@@ -20,7 +20,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use http_body::{Frame, SizeHint};
 use rustix::io::{Errno, ReadWriteFlags};
-use vidimus_service::{Download, ImageBody, Piece};
+use vidimus_service::{Download, ImageBody, Piece, Sending};
 use vidimus_types::ByteRange;
 
 use crate::sendfile::{Chunk, Spans};
@@ -32,7 +32,11 @@ const PIECE_BYTES: u64 = 64 * 1024;
 pub(crate) fn download_response(download: Download) -> Response {
     let size_bytes = download.size_bytes;
     let sent = download.range.unwrap_or(ByteRange::whole(size_bytes));
-    let pieces = Pieces::new(download.body, sent.len());
+    let pieces = Pieces {
+        source: Arc::new(Mutex::new(Some(download.body))),
+        length: sent.len(),
+        sending: download.sending.map(Arc::new),
+    };
     let mut response = Response::new(pieces.clone().into_body());
     response.extensions_mut().insert(pieces);
     let headers = response.headers_mut();
@@ -67,16 +71,11 @@ pub(crate) fn download_response(download: Download) -> Response {
 struct Pieces {
     source: Arc<Mutex<Option<ImageBody>>>,
     length: u64,
+    /// Wants to know of every byte that is sent, and to be let go when none is left.
+    sending: Option<Arc<Sending>>,
 }
 
 impl Pieces {
-    fn new(source: ImageBody, length: u64) -> Self {
-        Self {
-            source: Arc::new(Mutex::new(Some(source))),
-            length,
-        }
-    }
-
     fn take(&self) -> Option<ImageBody> {
         let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
         source.take()
@@ -86,9 +85,17 @@ impl Pieces {
     fn into_body(self) -> Body {
         let taken = stream::once(async move {
             let gone = || io::Error::other("the body was taken for its connection");
-            self.take().ok_or_else(gone)
+            let pieces = self.take().ok_or_else(gone)?;
+            let count = move |bytes: &Bytes| count(self.sending.as_deref(), bytes);
+            Ok::<_, io::Error>(copied(pieces).inspect_ok(count))
         });
-        Body::from_stream(taken.map_ok(copied).try_flatten())
+        Body::from_stream(taken.try_flatten())
+    }
+}
+
+fn count(sending: Option<&Sending>, bytes: &Bytes) {
+    if let Some(sending) = sending {
+        sending.sent(bytes.len() as u64);
     }
 }
 
@@ -162,6 +169,7 @@ pub(crate) struct SentBody {
     pieces: ImageBody,
     spans: Arc<Spans>,
     left: u64,
+    sending: Option<Arc<Sending>>,
 }
 
 impl WireBody {
@@ -170,11 +178,12 @@ impl WireBody {
         let pieces = response.extensions_mut().remove::<Pieces>();
         let taken = spans.zip(pieces).and_then(|(spans, pieces)| {
             let spans = Arc::clone(spans);
-            let left = pieces.length;
+            let (left, sending) = (pieces.length, pieces.sending.clone());
             pieces.take().map(|pieces| SentBody {
                 pieces,
                 spans,
                 left,
+                sending,
             })
         });
         match taken {
@@ -244,8 +253,14 @@ impl SentBody {
                 Ok(Some(piece)) => {
                     self.left -= length(&piece);
                     return Poll::Ready(Some(Ok(match piece {
-                        Piece::Bytes(bytes) => Chunk::Bytes(bytes),
-                        Piece::File { file, range } => Chunk::File(self.spans.note(file, range)),
+                        Piece::Bytes(bytes) => {
+                            count(self.sending.as_deref(), &bytes);
+                            Chunk::Bytes(bytes)
+                        }
+                        Piece::File { file, range } => {
+                            let piece = self.spans.note(file, range);
+                            Chunk::File(piece.counted(self.sending.clone()))
+                        }
                     })));
                 }
             }
@@ -275,6 +290,7 @@ mod tests {
             range,
             body: Box::pin(stream::iter([Ok(piece)])),
             cache: "hit",
+            sending: None,
         }
     }
 
@@ -320,6 +336,7 @@ mod tests {
             pieces: Box::pin(stream::iter(pieces).map(Ok)),
             spans: Arc::default(),
             left: length,
+            sending: None,
         });
         let mut all = 0;
         while let Some(frame) = sent.frame().await {

@@ -10,13 +10,18 @@ use vidimus_db::{Db, DbConfig};
 use vidimus_digest::Algorithm;
 use vidimus_fetch::{Fetcher, Trust, UriFilter};
 use vidimus_inspect::Rules;
-use vidimus_service::{CacheRecord, ImageService, ImportConfig, ServiceConfig};
+use vidimus_service::{
+    CacheRecord, ImageService, ImportConfig, NotificationConfig, NotificationDriver, ServiceConfig,
+};
 use vidimus_store::{FilesystemConfig, FilesystemStore, HttpStore, Store, StoreSet};
 use vidimus_types::schema::SchemaOptions;
 
 use crate::{
     app::{App, HttpConfig, IdentitySource},
-    config::{AuthMode, CacheDriver, HttpOptions, Images, Settings, StoreDefinition, StoreType},
+    config::{
+        AuthMode, CacheDriver, HttpOptions, Images, Notifications, Settings, StoreDefinition,
+        StoreType,
+    },
     cors::Cors,
     openapi::{Document, Site},
 };
@@ -333,6 +338,7 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
             stage_host: settings.server.self_reference_url.clone(),
             filter: uri_filter(settings),
         },
+        notifications: notifications(&settings.notifications),
         cache_downloads: settings.api.flavor.has_caching,
         cache_record: match settings.cache.driver {
             CacheDriver::CentralizedDb => CacheRecord::Database { node_url },
@@ -341,6 +347,19 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
         upkeep_interval: settings.cache.upkeep_interval,
         sole_user_of_database: is_sqlite,
     })
+}
+
+/// Who is told what happens.
+fn notifications(settings: &Notifications) -> NotificationConfig {
+    NotificationConfig {
+        drivers: settings
+            .logs
+            .then_some(NotificationDriver::Log)
+            .into_iter()
+            .collect(),
+        publisher_id: settings.publisher_id.clone(),
+        disabled: settings.disabled.clone(),
+    }
 }
 
 /// What images may look like: the configured formats, and the custom properties of `schema-image.json`.

@@ -277,6 +277,7 @@ async fn respond_to_caller(
             Some(uri) => {
                 *request.uri_mut() = uri;
                 request.extensions_mut().insert(ctx);
+                request.extensions_mut().insert(peer);
                 // The router's own error type has no values.
                 routes
                     .oneshot(request)

@@ -3,7 +3,7 @@
 use vidimus_auth::{Action, Context};
 use vidimus_types::{ImageId, ImageStatus};
 
-use crate::{Error, ImageService, Result, images::require_owner};
+use crate::{Error, ImageService, Result, images::require_owner, notify::Event};
 
 impl ImageService {
     /// Keeps everybody but admins from downloading the image. Nothing happens to one that is deactivated already.
@@ -42,6 +42,7 @@ impl ImageService {
         }
         require_owner(ctx, &record)?;
         if self.parts.db.images().transition(id, from, to).await? {
+            self.notify_image(Event::ImageUpdate, id).await;
             Ok(())
         } else {
             Err(Error::ChangedMeanwhile(*id))

@@ -9,6 +9,8 @@ use vidimus_fetch::UriFilter;
 use vidimus_inspect::Rules;
 use vidimus_types::schema::SchemaOptions;
 
+use crate::notify::NotificationConfig;
+
 /// Settings of the use cases.
 #[derive(Debug, Clone)]
 pub struct ServiceConfig {
@@ -44,6 +46,8 @@ pub struct ServiceConfig {
     pub cache_record: CacheRecord,
     /// How data is imported.
     pub import: ImportConfig,
+    /// What other services are told.
+    pub notifications: NotificationConfig,
     /// How often the cache is pruned and cleaned and its hit counts are written down.
     pub upkeep_interval: Duration,
     /// Whether this process alone uses the database, so that uploads found unfinished at start are nobody's.
@@ -72,6 +76,7 @@ impl Default for ServiceConfig {
             cache_downloads: true,
             cache_record: CacheRecord::Folder,
             import: ImportConfig::default(),
+            notifications: NotificationConfig::default(),
             upkeep_interval: Duration::from_secs(300),
             sole_user_of_database: true,
         }

@@ -14,7 +14,7 @@ use vidimus_db::ImageRecord;
 use vidimus_store::{ByteStream, Location, StoreRead};
 use vidimus_types::{ByteRange, ImageId, ImageStatus};
 
-use crate::{Error, ImageService, Result};
+use crate::{Error, ImageService, Result, notify::Sending};
 
 /// Which bytes the client asked for; the header is read where headers are known.
 pub trait RangeRequest: Send + Sync {
@@ -34,6 +34,8 @@ pub struct Download {
     pub body: ImageBody,
     /// How the cache took part: hit, filling, miss, bypass. For the log.
     pub cache: &'static str,
+    /// To be told how much was sent, and dropped when that was all; absent where nobody wants to know.
+    pub sending: Option<Sending>,
 }
 
 impl fmt::Debug for Download {
@@ -107,12 +109,14 @@ impl ImageService {
                 None => return Ok(None),
             },
         };
+        let sending = Sending::of(self, ctx, &record, wanted.len());
         Ok(Some(Download {
             checksum: record.checksum,
             size_bytes,
             range,
             body,
             cache,
+            sending,
         }))
     }
 

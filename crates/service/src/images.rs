@@ -9,6 +9,7 @@ use vidimus_types::{
 
 use crate::{
     Error, ImageService, Result,
+    notify::{Event, payload},
     patch::{ImageEdit, field_u32, optional_text},
     scope,
     target::{self, image_target},
@@ -111,7 +112,10 @@ impl ImageService {
         self.check_property_quota(image.properties.len())?;
         self.check_tag_quota(image.tags.len())?;
         match self.parts.db.images().create(&image).await {
-            Ok(record) => Ok(record),
+            Ok(record) => {
+                self.notify(Event::ImageCreate, || payload::image(&record));
+                Ok(record)
+            }
             Err(db::Error::Duplicate { .. }) => Err(Error::Duplicate(id)),
             Err(error) => Err(error.into()),
         }
@@ -178,7 +182,10 @@ impl ImageService {
             .update(id, status, &edit.into_changes())
             .await
         {
-            Ok(record) => Ok(record),
+            Ok(record) => {
+                self.notify(Event::ImageUpdate, || payload::image(&record));
+                Ok(record)
+            }
             Err(db::Error::StatusConflict { .. }) => Err(Error::ChangedMeanwhile(*id)),
             Err(db::Error::NotFound(_)) => Err(Error::ImageNotFound(id.to_string())),
             Err(error) => Err(error.into()),
@@ -218,6 +225,7 @@ impl ImageService {
             Err(db::Error::StatusConflict { .. }) => return Err(Error::ChangedMeanwhile(id)),
             Err(error) => return Err(error.into()),
         };
+        self.notify(Event::ImageDelete, || payload::deleted_image(record));
         // A client that leaves now must not stop the removal half-way.
         let service = self.clone();
         let removal = self.parts.tasks.spawn(async move {

@@ -19,6 +19,7 @@ mod members;
 pub mod metadefs;
 mod mirror;
 mod nodes;
+mod notify;
 mod patch;
 mod recover;
 mod stage;
@@ -46,6 +47,7 @@ pub use error::{Error, Kind, Result};
 pub use import::ImportRequest;
 pub use list::ImagePage;
 pub use nodes::{Done, Relayed};
+pub use notify::{NotificationConfig, NotificationDriver, Sending};
 pub use recover::Recovery;
 pub use stores::StoreInfo;
 pub use tasks::TaskPage;
@@ -79,6 +81,7 @@ struct Parts {
     cache: Option<ImageCache>,
     mirror: mirror::CacheMirror,
     policy: Policy,
+    outbox: notify::Outbox,
     /// Uploads and undo work that go on when their client has left; shutdown waits for them.
     tasks: TaskTracker,
 }
@@ -94,6 +97,7 @@ impl ImageService {
         policy: Policy,
     ) -> Self {
         let mirror = mirror::CacheMirror::new(config.cache_record.clone());
+        let outbox = notify::Outbox::new(&config.notifications);
         Self {
             parts: Arc::new(Parts {
                 db,
@@ -104,6 +108,7 @@ impl ImageService {
                 cache,
                 mirror,
                 policy,
+                outbox,
                 tasks: TaskTracker::new(),
                 config,
             }),

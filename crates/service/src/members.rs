@@ -6,7 +6,12 @@ use vidimus_auth::{Action, Context};
 use vidimus_db::{self as db, Addition, ImageRecord, MemberRecord};
 use vidimus_types::{ImageId, MemberStatus, Visibility};
 
-use crate::{Error, ImageService, Result, images::refuse_four_bytes, target::image_target};
+use crate::{
+    Error, ImageService, Result,
+    images::refuse_four_bytes,
+    notify::{Event, payload},
+    target::image_target,
+};
 
 /// Characters the column of the database has room for.
 const MEMBER_LENGTH: usize = 255;
@@ -35,7 +40,10 @@ impl ImageService {
         let maximum = self.config().member_quota;
         let at_most = u64::try_from(maximum).ok();
         match self.parts.db.members().add(id, member, at_most).await {
-            Ok(Addition::Added(added)) => Ok(added),
+            Ok(Addition::Added(added)) => {
+                self.notify(Event::MemberCreate, || payload::member(&added));
+                Ok(added)
+            }
             Ok(Addition::Present) => Err(Error::DuplicateMember {
                 member: member.to_owned(),
                 id: *id,
@@ -112,7 +120,9 @@ impl ImageService {
             .members()
             .set_status(id, member, status)
             .await?;
-        changed.ok_or_else(|| no_such_member(id, member))
+        let changed = changed.ok_or_else(|| no_such_member(id, member))?;
+        self.notify(Event::MemberUpdate, || payload::member(&changed));
+        Ok(changed)
     }
 
     /// Ends the sharing of an image with a project.
@@ -122,9 +132,11 @@ impl ImageService {
             verb: "delete",
             id: *id,
         })?;
-        self.find_member(ctx, &record, member).await?;
+        let found = self.find_member(ctx, &record, member).await?;
         self.enforce_member(ctx, Action::DeleteMember, &record)?;
         if self.parts.db.members().remove(id, member).await? {
+            let told = || payload::deleted(payload::member(&found));
+            self.notify(Event::MemberDelete, told);
             Ok(())
         } else {
             Err(no_such_member(id, member))

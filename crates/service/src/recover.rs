@@ -2,7 +2,7 @@
 
 use vidimus_types::ImageStatus;
 
-use crate::{ImageService, Result};
+use crate::{ImageService, Result, notify::Event};
 
 /// What had to be put right.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,6 +47,7 @@ impl ImageService {
                     .await?
                 {
                     tracing::warn!(image.id = %record.id, "unfinished upload undone, the image is queued again");
+                    self.notify_image(Event::ImageUpdate, &record.id).await;
                     recovery.uploads += 1;
                 }
             }

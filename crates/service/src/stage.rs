@@ -16,6 +16,7 @@ use crate::{
     Error, ImageService, Result,
     data::{Limits, Meter},
     images::require_move,
+    notify::Event,
 };
 
 impl ImageService {
@@ -72,6 +73,7 @@ impl ImageService {
             .transition(&record.id, from, to)
             .await?
         {
+            self.notify_image(Event::ImageUpdate, &record.id).await;
             Ok(())
         } else {
             Err(Error::StatusConflict { from: to, to })
@@ -99,6 +101,7 @@ impl ImageService {
             .await?
         {
             tracing::info!(image.id = %record.id, size_bytes, "image data staged");
+            self.notify_image(Event::ImageUpdate, &record.id).await;
             Ok(())
         } else {
             Err(Error::DeletedDuringUpload(record.id))
@@ -138,7 +141,7 @@ impl ImageService {
     async fn restore_after_staging(&self, id: &ImageId) {
         let from = ImageStatus::Uploading;
         match self.parts.db.images().restore_queued(id, from).await {
-            Ok(true) => {}
+            Ok(true) => self.notify_image(Event::ImageUpdate, id).await,
             Ok(false) => {
                 tracing::info!(image.id = %id, "the image was deleted while it was staged")
             }

@@ -8,7 +8,7 @@ use vidimus_types::{
     schema::{SchemaOptions, validate_image_body},
 };
 
-use crate::{Error, ImageService, Result, images::require_owner};
+use crate::{Error, ImageService, Result, images::require_owner, notify::Event};
 
 impl ImageService {
     /// Puts a tag on an image; a tag that is there already stays.
@@ -35,6 +35,7 @@ impl ImageService {
             id: *id,
         })?;
         if record.tags.iter().any(|present| present == tag) {
+            self.notify_image(Event::ImageUpdate, id).await;
             return Ok(());
         }
         match self.check_tag_quota(record.tags.len() + 1) {
@@ -49,7 +50,9 @@ impl ImageService {
             }
             outcome => outcome?,
         }
-        Ok(self.parts.db.tags().add(id, tag).await?)
+        self.parts.db.tags().add(id, tag).await?;
+        self.notify_image(Event::ImageUpdate, id).await;
+        Ok(())
     }
 
     /// Takes a tag off an image.
@@ -63,6 +66,7 @@ impl ImageService {
             id: *id,
         })?;
         if self.parts.db.tags().remove(id, tag).await? {
+            self.notify_image(Event::ImageUpdate, id).await;
             Ok(())
         } else {
             Err(Error::Hidden)

@@ -17,6 +17,7 @@ use crate::{
     Error, ImageService, Result,
     data::{Facts, Limits, Watch},
     images::{require_formats, require_move, require_owner},
+    notify::{Event, payload},
 };
 
 /// What comes with the data.
@@ -56,7 +57,8 @@ impl ImageService {
             let outcome = service
                 .save_data(&record, &store, request.announced_size, data)
                 .await;
-            if outcome.is_err() {
+            if let Err(error) = &outcome {
+                service.notify_upload_failed(&record.id, error);
                 service.restore_queued(&record.id).await;
             }
             outcome
@@ -113,6 +115,8 @@ impl ImageService {
     {
         // Compat: an announced size of zero means that the size is not known (openstacksdk sends it for empty files).
         let expected = announced_size.filter(|size| *size > 0);
+        self.notify_image(Event::ImageUpdate, &record.id).await;
+        self.notify_prepare(&record.id, store).await;
         let facts = self.store_data(record, store, expected, data).await?;
         let committed = self.commit(record, &facts).await;
         if committed.is_err() {
@@ -204,6 +208,9 @@ impl ImageService {
         {
             Ok(record) => {
                 tracing::info!(image.id = %record.id, size_bytes = facts.size, "image active");
+                self.notify(Event::ImageUpload, || payload::uploaded_image(&record));
+                self.notify(Event::ImageActivate, || payload::image(&record));
+                self.notify(Event::ImageUpdate, || payload::image(&record));
                 Ok(())
             }
             Err(db::Error::NotFound(_) | db::Error::StatusConflict { .. }) => {
@@ -241,7 +248,7 @@ impl ImageService {
             .restore_queued(id, ImageStatus::Saving)
             .await
         {
-            Ok(true) => {}
+            Ok(true) => self.notify_image(Event::ImageUpdate, id).await,
             Ok(false) => tracing::info!(image.id = %id, "the image was deleted during its upload"),
             Err(error) => {
                 tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "the image stays in saving until the next start");

@@ -150,6 +150,13 @@ pub enum Warning {
         /// Its type.
         kind: String,
     },
+    /// Notifications are to go to a message bus, which is not built in.
+    UnsupportedNotificationDriver {
+        /// Where the drivers are listed.
+        origin: Origin,
+        /// The driver.
+        driver: String,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -190,6 +197,10 @@ impl fmt::Display for Warning {
             } => write!(
                 f,
                 "{origin}: store `{store}` is left out: its type `{kind}` is not built in"
+            ),
+            Self::UnsupportedNotificationDriver { origin, driver } => write!(
+                f,
+                "{origin}: `{driver}` sends no notifications: no message bus is built in, `driver = log` writes them to the log"
             ),
         }
     }

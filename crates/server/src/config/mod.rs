@@ -26,7 +26,8 @@ pub use sample::{reference, sample};
 pub use secret::Secret;
 pub use settings::{
     Api, Auth, AuthMode, Cache, CacheDriver, Cors, Database, FileStore, Flavor, HttpOptions,
-    Images, Imports, Log, Policy, Server, Settings, StoreDefinition, StoreType, Stores,
+    Images, Imports, Log, Notifications, Policy, Server, Settings, StoreDefinition, StoreType,
+    Stores,
 };
 
 use resolve::Resolver;

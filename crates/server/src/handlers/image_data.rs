@@ -113,8 +113,11 @@ pub(crate) async fn download_image(
         .download(&call.ctx, &image_id(&id)?, &prefer, &range)
         .await?
     {
-        Some(download) => {
+        Some(mut download) => {
             tracing::Span::current().record("cache", download.cache);
+            if let Some(sending) = &mut download.sending {
+                sending.to(app.http.client_address(&call));
+            }
             Ok(download_response(download))
         }
         None => Ok(Response::builder()

@@ -35,6 +35,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
+use vidimus_service::Sending;
 use vidimus_types::ByteRange;
 
 pub(crate) use socket::{FileSocket, PlainSocket};
@@ -72,7 +73,18 @@ pub(crate) enum Chunk {
 
 /// Bytes of a file that hyper believes to hold.
 #[derive(Debug)]
-pub(crate) struct FilePiece(Arc<Span>);
+pub(crate) struct FilePiece {
+    span: Arc<Span>,
+    /// Wants to know of every byte that is sent.
+    sending: Option<Arc<Sending>>,
+}
+
+impl FilePiece {
+    /// Has somebody told of the bytes when they are with the kernel, and not when hyper gets them.
+    pub(crate) fn counted(self, sending: Option<Arc<Sending>>) -> Self {
+        Self { sending, ..self }
+    }
+}
 
 /// Which bytes of which file, and how far they are sent.
 #[derive(Debug)]
@@ -118,7 +130,10 @@ impl Spans {
         });
         let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         spans.push_back(Arc::downgrade(&span));
-        FilePiece(span)
+        FilePiece {
+            span,
+            sending: None,
+        }
     }
 
     /// The first piece that is not sent up.
@@ -136,7 +151,7 @@ impl Spans {
 
 impl Buf for FilePiece {
     fn remaining(&self) -> usize {
-        usize::try_from(self.0.left()).unwrap_or(usize::MAX)
+        usize::try_from(self.span.left()).unwrap_or(usize::MAX)
     }
 
     fn chunk(&self) -> &[u8] {
@@ -145,8 +160,8 @@ impl Buf for FilePiece {
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         match slices.first_mut() {
-            Some(slice) if self.0.left() > 0 => {
-                *slice = IoSlice::new(&TAG[..self.0.shown()]);
+            Some(slice) if self.span.left() > 0 => {
+                *slice = IoSlice::new(&TAG[..self.span.shown()]);
                 1
             }
             _ => 0,
@@ -155,7 +170,10 @@ impl Buf for FilePiece {
 
     fn advance(&mut self, count: usize) {
         assert!(count <= self.remaining(), "more sent than there is");
-        self.0.at.fetch_add(count as u64, Relaxed);
+        self.span.at.fetch_add(count as u64, Relaxed);
+        if let Some(sending) = &self.sending {
+            sending.sent(count as u64);
+        }
     }
 }
 

@@ -69,6 +69,7 @@ where
             range: None,
             body: Box::pin(stream::iter(pieces.into_iter().map(Ok))),
             cache: "hit",
+            sending: None,
         });
         let response = WireBody::of(response, spans.as_ref());
         async move { Ok::<_, Infallible>(response) }
@@ -307,7 +308,7 @@ async fn what_the_kernel_cannot_send_is_copied() {
         .unwrap()
         .note(file_of(&data), ByteRange::whole(300_000));
     piece
-        .0
+        .span
         .is_copied
         .store(true, std::sync::atomic::Ordering::Relaxed);
     let sending = tokio::spawn(async move {

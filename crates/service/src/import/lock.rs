@@ -4,7 +4,7 @@ use chrono::{TimeDelta, Utc};
 use serde_json::Value;
 use vidimus_db::{IMPORT_LOCK, ImageRecord, TaskStatus};
 
-use crate::{Error, ImageService, Result};
+use crate::{Error, ImageService, Result, notify::Event};
 
 /// A holder that shows no sign of life for this long has lost the lock; one that still waits for its turn, for twice as
 /// long.
@@ -49,6 +49,7 @@ impl ImageService {
         tracing::warn!(image.id = %record.id, task.id = task.id, status = task.status.as_str(), "import lock has expired");
         let end = self.failure("Expired lock preempted".to_owned());
         self.parts.db.tasks().finish(&task.id, &end).await?;
+        self.notify_task(Event::TaskFailure, &task.id).await;
         Ok(Some(Expired {
             stores: stores_of(task.input.as_ref()),
             task: task.id,

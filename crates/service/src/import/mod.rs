@@ -17,6 +17,7 @@ use vidimus_types::{ImageId, ImageStatus, StoreId};
 use crate::{
     Error, ImageService, Result,
     nodes::{Done, STAGE_HOST},
+    notify::Event,
 };
 
 /// Stores an import still has to reach, as a property of the image.
@@ -265,7 +266,11 @@ impl ImageService {
             remove_properties: vec![STAGE_HOST.to_owned()],
         };
         match self.parts.db.imports().start(&start).await? {
-            Started::Yes => Ok(()),
+            Started::Yes => {
+                self.notify_task(Event::TaskCreate, &job.task).await;
+                self.notify_image(Event::ImageUpdate, &id).await;
+                Ok(())
+            }
             Started::Locked => Err(Error::ImportRefused(format!(
                 "New operation on image '{id}' is not permitted as prior operation is still in progress"
             ))),
@@ -382,6 +387,7 @@ impl ImageService {
         let Some(taken) = self.parts.db.imports().take_copy(id, copy.id).await? else {
             return Err(Error::ChangedMeanwhile(*id));
         };
+        self.notify_image(Event::ImageUpdate, id).await;
         // A client that leaves now must not stop the removal half-way.
         let service = self.clone();
         let id = *id;

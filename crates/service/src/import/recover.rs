@@ -7,7 +7,7 @@ use vidimus_db::{self as db, Content, ImageRecord, ImportStep, Scope, TaskRecord
 use vidimus_types::{ImageId, ImageStatus, StoreId};
 
 use super::{Method, Progress, TASK_KIND, lock::stores_of, run::way_back};
-use crate::{ImageService, Result};
+use crate::{ImageService, Result, notify::Event};
 
 /// Work under way shows itself every few seconds; whoever was silent for this long is gone.
 const GONE_AFTER: TimeDelta = TimeDelta::minutes(60);
@@ -52,6 +52,7 @@ impl ImageService {
             self.send_back(&record, task, end.clone()).await?;
         }
         self.parts.db.tasks().finish(&task.id, &end).await?;
+        self.notify_task(Event::TaskFailure, &task.id).await;
         Ok(())
     }
 
@@ -89,6 +90,9 @@ impl ImageService {
             _ => step.content = Content::Unchanged,
         }
         let is_back = self.parts.db.imports().step(&step).await?;
+        if is_back {
+            self.notify_image(Event::ImageUpdate, &id).await;
+        }
         let keeps_staged = matches!(step.status, Some((_, ImageStatus::Uploading)))
             || record.status == ImageStatus::Uploading;
         if is_back && !keeps_staged {

@@ -13,7 +13,10 @@ use vidimus_store::{Location, StoreRead};
 use vidimus_types::{ImageStatus, StoreId};
 
 use super::{Job, Method, Progress};
-use crate::{Error, ImageService};
+use crate::{
+    Error, ImageService,
+    notify::{Event, payload},
+};
 
 /// How often work that takes long says that it is alive, and looks whether it is still wanted.
 const PULSE: Duration = Duration::from_secs(10);
@@ -62,8 +65,9 @@ impl ImageService {
         // Closed by nobody, so there is always a permit at last.
         let _turn = self.parts.import_slots.acquire().await;
         let (id, task) = (job.record.id, job.task.clone());
+        let waiting = self.task_to_tell(Event::TaskRun, &task).await;
         match self.parts.db.tasks().begin(&task).await {
-            Ok(true) => {}
+            Ok(true) => self.notify_task(Event::TaskProcessing, &task).await,
             Ok(false) => return,
             Err(error) => {
                 tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "import not begun");
@@ -82,7 +86,14 @@ impl ImageService {
             .await
             .unwrap_or_else(|stopped| Err(Broken::internal(stopped)));
         match outcome {
-            Ok(()) => tracing::info!(image.id = %id, task.id = task, "import done"),
+            Ok(()) => {
+                tracing::info!(image.id = %id, task.id = task, "import done");
+                self.notify_task(Event::TaskSuccess, &task).await;
+                // Compat: when it is done, and as it was before it began.
+                if let Some(waiting) = waiting {
+                    self.notify(Event::TaskRun, || payload::task(&waiting));
+                }
+            }
             Err(broken) => {
                 tracing::warn!(image.id = %id, task.id = task, cause = broken.message(), "import failed");
                 self.revert(&job, progress, &broken).await;
@@ -338,6 +349,10 @@ impl ImageService {
         if !reverted && let Err(error) = self.parts.db.tasks().finish(&job.task, &end).await {
             tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "the task stays unfinished until the next start");
         }
+        if reverted {
+            self.notify_image(Event::ImageUpdate, &id).await;
+        }
+        self.notify_task(Event::TaskFailure, &job.task).await;
         if staged.is_none()
             && job.method != Method::CopyImage
             && !self.is_staged_by_others(&job.record).await

@@ -16,7 +16,7 @@ mod tags;
 use vidimus_auth::{Action, Context, Target};
 use vidimus_db::{self as db, MetadefKind, NamespaceRecord};
 
-use crate::{Error as ServiceError, ImageService, Result, scope};
+use crate::{Error as ServiceError, ImageService, Result, notify::Event, scope};
 
 pub use error::Error;
 pub use files::{FileError, exported_namespace, namespace_from_file};
@@ -39,6 +39,19 @@ impl ImageService {
 impl Metadefs<'_> {
     fn db(&self) -> db::Metadefs<'_> {
         self.service.parts.db.metadefs()
+    }
+
+    /// Reads what is about to be deleted, if somebody is to be told of it.
+    async fn last_look<T>(
+        &self,
+        event: Event,
+        read: impl Future<Output = db::Result<T>>,
+    ) -> Option<T> {
+        if self.service.notifies(event) {
+            read.await.ok()
+        } else {
+            None
+        }
     }
 
     /// The namespace if the caller's scope contains it; `missing` words the answer otherwise, which routes do differently.

@@ -4,12 +4,18 @@ use serde_json::{Map, Value};
 use vidimus_auth::{Action, Context};
 use vidimus_db::{
     AssociationRecord, Direction, NamespaceContent, NamespaceFields, NamespaceQuery,
-    NamespaceRecord, NamespaceSortKey, NewNamespace,
+    NamespaceRecord, NamespaceSortKey, NewNamespace, PropertyRecord,
 };
 use vidimus_types::{Visibility, schema::metadefs::MetadefBody};
 
-use super::{Error, Metadefs, body, translate, translate_rename};
-use crate::{Error as ServiceError, Result, scope};
+use super::{
+    Error, Metadefs, Object, body, resource_types::associated, translate, translate_rename,
+};
+use crate::{
+    Error as ServiceError, Result,
+    notify::{Event, metadefs as told, payload},
+    scope,
+};
 
 /// The owner where the caller has no project, which is only so without authentication.
 ///
@@ -139,10 +145,41 @@ impl Metadefs<'_> {
             .create_namespace(&new)
             .await
             .map_err(|error| translate(error, name, name))?;
+        self.notify_created(&record, &new);
         Ok(NamespaceCreated {
             record,
             given: echo(&members)?,
         })
+    }
+
+    /// Compat: first the namespace, then all that is in it, in this order.
+    fn notify_created(&self, record: &NamespaceRecord, new: &NewNamespace) {
+        let (service, namespace, at) = (self.service, &record.namespace, record.created_at);
+        service.notify(Event::NamespaceCreate, || {
+            told::namespace(record, namespace)
+        });
+        for association in &new.associations {
+            service.notify(Event::ResourceTypeCreate, || {
+                told::resource_type(namespace, &associated(association, at))
+            });
+        }
+        for object in &new.objects {
+            service.notify(Event::ObjectCreate, || {
+                told::object(namespace, &Object::created(object, at), &object.name)
+            });
+        }
+        for tag in &new.tags {
+            service.notify(Event::TagCreate, || told::new_tag(namespace, tag));
+        }
+        for (name, definition) in &new.properties {
+            let property = PropertyRecord {
+                name: name.clone(),
+                definition: definition.clone(),
+            };
+            service.notify(Event::PropertyCreate, || {
+                told::property(namespace, &property, name)
+            });
+        }
     }
 
     fn enforce_create(&self, ctx: &Context, new: &NewNamespace) -> Result<()> {
@@ -207,20 +244,24 @@ impl Metadefs<'_> {
         self.enforce(ctx, Action::ModifyMetadefNamespace, Some(&record))?;
         let fields = fields(ctx, &members);
         body::refuse_four_bytes(&members, "update", "namespace")?;
-        self.db()
-            .update_namespace(&record, &fields)
-            .await
-            .map_err(|error| translate_rename(error, name, name))
+        let updated = self.db().update_namespace(&record, &fields).await;
+        let updated = updated.map_err(|error| translate_rename(error, name, name))?;
+        self.service.notify(Event::NamespaceUpdate, || {
+            told::namespace(&updated, &record.namespace)
+        });
+        Ok(updated)
     }
 
     /// Deletes a namespace with all that is in it.
     pub async fn delete_namespace(&self, ctx: &Context, name: &str) -> Result<()> {
         let record = self.find(ctx, name, Error::NamespaceMissing).await?;
         self.enforce(ctx, Action::DeleteMetadefNamespace, Some(&record))?;
-        self.db()
-            .delete_namespace(&record)
-            .await
-            .map_err(|error| translate(error, name, name))
+        let deleted = self.db().delete_namespace(&record).await;
+        deleted.map_err(|error| translate(error, name, name))?;
+        self.service.notify(Event::NamespaceDelete, || {
+            payload::deleted(told::namespace(&record, &record.namespace))
+        });
+        Ok(())
     }
 }
 

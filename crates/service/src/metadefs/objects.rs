@@ -11,7 +11,10 @@ use super::{
     namespaces::{direction, first, read_limit, visibility_filter},
     translate, translate_rename,
 };
-use crate::{Error as ServiceError, Result};
+use crate::{
+    Error as ServiceError, Result,
+    notify::{Event, metadefs as told, payload},
+};
 
 /// An object as it is answered with.
 ///
@@ -41,6 +44,20 @@ impl From<ObjectRecord> for Object {
             properties: Some(record.properties),
             created_at: record.created_at,
             updated_at: record.updated_at,
+        }
+    }
+}
+
+impl Object {
+    /// A new one, which told nothing more than this of itself.
+    pub(super) fn created(new: &NewObject, at: DateTime<Utc>) -> Self {
+        Self {
+            name: new.name.clone(),
+            description: new.description.clone(),
+            required: Some(new.required.clone()).filter(|required| !required.is_empty()),
+            properties: Some(new.properties.clone()),
+            created_at: at,
+            updated_at: Some(at),
         }
     }
 }
@@ -95,7 +112,11 @@ impl Metadefs<'_> {
         body::refuse_four_bytes(&members, "create", "object")?;
         let created = self.db().create_object(&record, &new).await;
         let at = created.map_err(|error| translate(error, namespace, &new.name))?;
-        answer(&members, new, at, at)
+        let created = answer(&members, new, at, at);
+        self.service.notify(Event::ObjectCreate, || {
+            told::object(namespace, &created, &created.name)
+        });
+        Ok(created)
     }
 
     /// One object.
@@ -124,17 +145,32 @@ impl Metadefs<'_> {
         let before = self.db().get_object(&record, name).await.map_err(refuse)?;
         body::refuse_four_bytes(&members, "update", "object")?;
         let updated = self.db().update_object(&record, name, &new).await;
-        answer(&members, new, before.created_at, updated.map_err(refuse)?)
+        let updated = answer(&members, new, before.created_at, updated.map_err(refuse)?);
+        self.service.notify(Event::ObjectUpdate, || {
+            told::object(namespace, &updated, name)
+        });
+        Ok(updated)
     }
 
     /// Deletes an object.
     pub async fn delete_object(&self, ctx: &Context, namespace: &str, name: &str) -> Result<()> {
         let record = self.find(ctx, namespace, Error::NamespaceNotFound).await?;
         self.enforce(ctx, Action::DeleteMetadefObject, Some(&record))?;
-        match self.db().delete_object(&record, name).await {
-            Err(db::Error::MetadefProtected) => Err(Error::ObjectProtected(name.to_owned()).into()),
-            deleted => deleted.map_err(|error| translate(error, namespace, name)),
+        let metadefs = self.db();
+        let last = metadefs.get_object(&record, name);
+        let object = self.last_look(Event::ObjectDelete, last).await;
+        match metadefs.delete_object(&record, name).await {
+            Err(db::Error::MetadefProtected) => {
+                return Err(Error::ObjectProtected(name.to_owned()).into());
+            }
+            deleted => deleted.map_err(|error| translate(error, namespace, name))?,
         }
+        if let Some(object) = object {
+            self.service.notify(Event::ObjectDelete, || {
+                payload::deleted(told::object(namespace, &object.into(), name))
+            });
+        }
+        Ok(())
     }
 
     /// Deletes all objects of a namespace. Compat: by the rule for deleting the namespace.
@@ -142,7 +178,11 @@ impl Metadefs<'_> {
         let record = self.find(ctx, namespace, Error::NamespaceMissing).await?;
         self.enforce(ctx, Action::DeleteMetadefNamespace, Some(&record))?;
         let deleted = self.db().delete_objects(&record).await;
-        deleted.map_err(|error| translate(error, namespace, namespace))
+        deleted.map_err(|error| translate(error, namespace, namespace))?;
+        self.service.notify(Event::NamespaceDeleteObjects, || {
+            told::namespace(&record, namespace)
+        });
+        Ok(())
     }
 }
 
@@ -151,13 +191,13 @@ fn answer(
     new: NewObject,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
-) -> Result<Object> {
-    Ok(Object {
+) -> Object {
+    Object {
         name: new.name,
         description: new.description,
         required: body::texts(members, "required"),
         properties: members.contains_key("properties").then_some(new.properties),
         created_at,
         updated_at: Some(updated_at),
-    })
+    }
 }

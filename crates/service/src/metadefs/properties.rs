@@ -6,7 +6,10 @@ use vidimus_db::{self as db, PropertyRecord};
 use vidimus_types::schema::metadefs::{MetadefBody, property_definition};
 
 use super::{Error, Metadefs, body, namespaces::first, translate, translate_rename};
-use crate::Result;
+use crate::{
+    Result,
+    notify::{Event, metadefs as told, payload},
+};
 
 impl Metadefs<'_> {
     /// The properties of a namespace.
@@ -35,6 +38,9 @@ impl Metadefs<'_> {
             .create_property(&record, &new.name, &new.definition)
             .await
             .map_err(|error| translate(error, namespace, &new.name))?;
+        self.service.notify(Event::PropertyCreate, || {
+            told::property(namespace, &new, &new.name)
+        });
         Ok(new)
     }
 
@@ -92,6 +98,9 @@ impl Metadefs<'_> {
             .update_property(&record, name, &new.name, &new.definition)
             .await
             .map_err(refuse)?;
+        self.service.notify(Event::PropertyUpdate, || {
+            told::property(namespace, &new, name)
+        });
         Ok(new)
     }
 
@@ -99,12 +108,21 @@ impl Metadefs<'_> {
     pub async fn delete_property(&self, ctx: &Context, namespace: &str, name: &str) -> Result<()> {
         let record = self.find(ctx, namespace, Error::NamespaceMissing).await?;
         self.enforce(ctx, Action::RemoveMetadefProperty, Some(&record))?;
-        match self.db().delete_property(&record, name).await {
+        let metadefs = self.db();
+        let last = metadefs.get_property(&record, name);
+        let property = self.last_look(Event::PropertyDelete, last).await;
+        match metadefs.delete_property(&record, name).await {
             Err(db::Error::MetadefProtected) => {
-                Err(Error::PropertyProtected(name.to_owned()).into())
+                return Err(Error::PropertyProtected(name.to_owned()).into());
             }
-            deleted => deleted.map_err(|error| translate(error, namespace, name)),
+            deleted => deleted.map_err(|error| translate(error, namespace, name))?,
         }
+        if let Some(property) = property {
+            self.service.notify(Event::PropertyDelete, || {
+                payload::deleted(told::property(namespace, &property, name))
+            });
+        }
+        Ok(())
     }
 
     /// Deletes all properties of a namespace. Compat: by the rule for deleting the namespace.
@@ -112,7 +130,11 @@ impl Metadefs<'_> {
         let record = self.find(ctx, namespace, Error::NamespaceMissing).await?;
         self.enforce(ctx, Action::DeleteMetadefNamespace, Some(&record))?;
         let deleted = self.db().delete_properties(&record).await;
-        deleted.map_err(|error| translate(error, namespace, namespace))
+        deleted.map_err(|error| translate(error, namespace, namespace))?;
+        self.service.notify(Event::NamespaceDeleteProperties, || {
+            told::namespace(&record, namespace)
+        });
+        Ok(())
     }
 }
 

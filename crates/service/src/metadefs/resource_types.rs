@@ -1,12 +1,16 @@
 //! Resource types, and which namespaces are for them.
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 use vidimus_auth::{Action, Context};
-use vidimus_db::{self as db, AssociationRecord, ResourceTypeRecord};
+use vidimus_db::{self as db, AssociationRecord, NewAssociation, ResourceTypeRecord};
 use vidimus_types::schema::metadefs::MetadefBody;
 
 use super::{Error, Metadefs, body, translate};
-use crate::Result;
+use crate::{
+    Result,
+    notify::{Event, metadefs as told, payload},
+};
 
 impl Metadefs<'_> {
     /// Every resource type ever mentioned.
@@ -44,13 +48,11 @@ impl Metadefs<'_> {
         body::refuse_four_bytes(&members, "create", "resource type association")?;
         let created = self.db().create_association(&record, &new).await;
         let at = created.map_err(|error| translate(error, namespace, &new.name))?;
-        Ok(AssociationRecord {
-            name: new.name,
-            prefix: new.prefix,
-            properties_target: new.properties_target,
-            created_at: at,
-            updated_at: Some(at),
-        })
+        let created = associated(&new, at);
+        self.service.notify(Event::ResourceTypeCreate, || {
+            told::resource_type(namespace, &created)
+        });
+        Ok(created)
     }
 
     /// Takes that back. The resource type itself stays.
@@ -63,14 +65,34 @@ impl Metadefs<'_> {
         let record = self.find(ctx, namespace, Error::NamespaceMissing).await?;
         let action = Action::RemoveMetadefResourceTypeAssociation;
         self.enforce(ctx, action, Some(&record))?;
-        match self.db().delete_association(&record, name).await {
+        let metadefs = self.db();
+        let last = metadefs.get_association(&record, name);
+        let association = self.last_look(Event::ResourceTypeDelete, last).await;
+        match metadefs.delete_association(&record, name).await {
             Err(db::Error::MetadefProtected) => {
-                Err(Error::AssociationProtected(name.to_owned()).into())
+                return Err(Error::AssociationProtected(name.to_owned()).into());
             }
             Err(db::Error::MetadefNotFound(db::MetadefKind::Association)) => {
-                Err(Error::NothingToDissociate(name.to_owned()).into())
+                return Err(Error::NothingToDissociate(name.to_owned()).into());
             }
-            deleted => deleted.map_err(|error| translate(error, namespace, name)),
+            deleted => deleted.map_err(|error| translate(error, namespace, name))?,
         }
+        if let Some(association) = association {
+            self.service.notify(Event::ResourceTypeDelete, || {
+                payload::deleted(told::resource_type(namespace, &association))
+            });
+        }
+        Ok(())
+    }
+}
+
+/// A new association.
+pub(super) fn associated(new: &NewAssociation, at: DateTime<Utc>) -> AssociationRecord {
+    AssociationRecord {
+        name: new.name.clone(),
+        prefix: new.prefix.clone(),
+        properties_target: new.properties_target.clone(),
+        created_at: at,
+        updated_at: Some(at),
     }
 }

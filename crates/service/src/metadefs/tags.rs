@@ -10,7 +10,10 @@ use super::{
     namespaces::{direction, first, read_limit, unknown_sort_key, visibility_filter},
     translate,
 };
-use crate::Result;
+use crate::{
+    Result,
+    notify::{Event, metadefs as told, payload},
+};
 
 impl Metadefs<'_> {
     /// The tags of a namespace, newest first unless told otherwise.
@@ -53,6 +56,8 @@ impl Metadefs<'_> {
         body::refuse_four_bytes(&members, "create", "tag")?;
         let refuse = |error| translate(error, namespace, name);
         self.db().create_tag(&record, name).await.map_err(refuse)?;
+        self.service
+            .notify(Event::TagCreate, || told::new_tag(namespace, name));
         self.db().get_tag(&record, name).await.map_err(refuse)
     }
 
@@ -88,6 +93,10 @@ impl Metadefs<'_> {
             };
             done.map_err(|error| translate(error, namespace, namespace))?;
         }
+        for name in &names {
+            self.service
+                .notify(Event::TagCreate, || told::new_tag(namespace, name));
+        }
         Ok(names)
     }
 
@@ -120,17 +129,31 @@ impl Metadefs<'_> {
         body::refuse_four_bytes(&members, "update", "tag")?;
         let new_name = body::text(&members, "name").ok_or(Error::Missing("name"))?;
         let renamed = self.db().rename_tag(&record, &tag, &new_name).await;
-        renamed.map_err(refuse)
+        let renamed = renamed.map_err(refuse)?;
+        self.service
+            .notify(Event::TagUpdate, || told::tag(namespace, &renamed, name));
+        Ok(renamed)
     }
 
     /// Deletes a tag.
     pub async fn delete_tag(&self, ctx: &Context, namespace: &str, name: &str) -> Result<()> {
         let record = self.find(ctx, namespace, Error::NamespaceMissing).await?;
         self.enforce(ctx, Action::DeleteMetadefTag, Some(&record))?;
-        match self.db().delete_tag(&record, name).await {
-            Err(db::Error::MetadefProtected) => Err(Error::TagProtected(name.to_owned()).into()),
-            deleted => deleted.map_err(|error| translate(error, namespace, name)),
+        let metadefs = self.db();
+        let last = metadefs.get_tag(&record, name);
+        let tag = self.last_look(Event::TagDelete, last).await;
+        match metadefs.delete_tag(&record, name).await {
+            Err(db::Error::MetadefProtected) => {
+                return Err(Error::TagProtected(name.to_owned()).into());
+            }
+            deleted => deleted.map_err(|error| translate(error, namespace, name))?,
         }
+        if let Some(tag) = tag {
+            self.service.notify(Event::TagDelete, || {
+                payload::deleted(told::tag(namespace, &tag, name))
+            });
+        }
+        Ok(())
     }
 
     /// Deletes all tags of a namespace. Compat: by the rule for deleting the namespace and by its own.
@@ -139,6 +162,10 @@ impl Metadefs<'_> {
         self.enforce(ctx, Action::DeleteMetadefNamespace, Some(&record))?;
         self.enforce(ctx, Action::DeleteMetadefTags, Some(&record))?;
         let deleted = self.db().delete_tags(&record).await;
-        deleted.map_err(|error| translate(error, namespace, namespace))
+        deleted.map_err(|error| translate(error, namespace, namespace))?;
+        self.service.notify(Event::NamespaceDeleteTags, || {
+            told::namespace(&record, namespace)
+        });
+        Ok(())
     }
 }

@@ -71,16 +71,15 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
     },
     Accepted {
         group: "DEFAULT",
-        reason: "notifications are not sent",
+        reason: "no message bus is built in, notifications go to the log only",
         names: &[
-            "default_publisher_id",
-            "disabled_notifications",
             "transport_url",
             "control_exchange",
             "executor_thread_pool_size",
             "rpc_response_timeout",
             "rpc_ping_enabled",
-            "notification_driver",
+            "notification_topics",
+            "notification_transport_url",
         ],
     },
     Accepted {
@@ -422,12 +421,12 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
     },
     Accepted {
         group: "oslo_messaging_notifications",
-        reason: "notifications are not sent",
-        names: &["driver", "retry", "topics", "transport_url"],
+        reason: "no message bus is built in, notifications go to the log only",
+        names: &["retry", "topics", "transport_url"],
     },
     Accepted {
         group: "oslo_messaging_rabbit",
-        reason: "notifications are not sent",
+        reason: "no message bus is built in, notifications go to the log only",
         names: &[
             "amqp_auto_delete",
             "amqp_durable_queues",
@@ -471,7 +470,7 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
     },
     Accepted {
         group: "oslo_messaging_kafka",
-        reason: "notifications are not sent",
+        reason: "no message bus is built in, notifications go to the log only",
         names: &[
             "compression_codec",
             "consumer_group",

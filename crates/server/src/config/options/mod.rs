@@ -9,6 +9,7 @@ pub(in crate::config) mod images;
 pub(in crate::config) mod imports;
 pub(in crate::config) mod libraries;
 pub(in crate::config) mod logging;
+pub(in crate::config) mod notifications;
 pub(in crate::config) mod service;
 pub(in crate::config) mod stores;
 pub(in crate::config) mod vidimus;
@@ -22,6 +23,7 @@ pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
         service::ROWS,
         images::ROWS,
         imports::ROWS,
+        notifications::ROWS,
         cache::ROWS,
         logging::ROWS,
         stores::ROWS,

@@ -2,6 +2,7 @@
 
 mod api;
 mod imports;
+mod notifications;
 mod stores;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 
 pub use api::{AuthMode, Cors, Flavor, Policy};
 pub use imports::Imports;
+pub use notifications::Notifications;
 pub use stores::{FileStore, HttpOptions, StoreDefinition, StoreType, Stores};
 
 use crate::app::SendFiles;
@@ -40,6 +42,8 @@ pub struct Settings {
     pub stores: Stores,
     /// How data is imported, and from where.
     pub imports: Imports,
+    /// What other services are told.
+    pub notifications: Notifications,
     /// Folder for data on its way through an import.
     pub staging_dir: PathBuf,
     /// The metadata database.
@@ -213,6 +217,7 @@ impl Settings {
             images: images(resolver)?,
             cache: cache(resolver)?,
             imports: imports::imports(resolver)?,
+            notifications: notifications::notifications(resolver, warnings)?,
             staging_dir: stores::staging_dir(resolver, stores.is_multi)?,
             stores,
             database: database(resolver)?,

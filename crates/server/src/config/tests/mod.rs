@@ -166,6 +166,36 @@ fn a_bad_value_is_refused_with_its_place_and_what_is_allowed() {
 }
 
 #[test]
+fn notifications_go_to_the_drivers_that_are_named() {
+    let section = "[oslo_messaging_notifications]\n";
+    let settings = |text: &str| {
+        let loaded = with_database(text).unwrap();
+        let told: Vec<_> = loaded.warnings.iter().map(Warning::to_string).collect();
+        (loaded.settings.notifications, told)
+    };
+    let (default, _) = settings("");
+    assert!(!default.logs && default.disabled.is_empty());
+    assert_eq!(default.publisher_id, "image.localhost");
+
+    let (logged, told) = settings(&format!(
+        "[DEFAULT]\ndisabled_notifications = image.send,task\n{section}driver = noop\ndriver = log\n"
+    ));
+    assert!(logged.logs && told.is_empty());
+    assert_eq!(logged.disabled, ["image.send", "task"]);
+
+    let (bus, told) = settings(&format!(
+        "{section}driver = messagingv2\ndriver = log\ndriver = messaging\ntransport_url = rabbit://glance:SESAME@mq\n"
+    ));
+    assert!(bus.logs);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("`messagingv2`, `messaging` sends no notifications"));
+    assert!(told.iter().all(|told| !told.contains("SESAME")), "{told:?}");
+
+    let refused = refusal(&format!("{section}driver = log\ndriver = kafka\n"));
+    assert!(refused.contains("`kafka`") && refused.contains("messagingv2"));
+}
+
+#[test]
 fn secrets_are_never_shown() {
     let loaded = load(
         &["[database]\nconnection = mysql://glance:SESAME@db/glance\n"],
