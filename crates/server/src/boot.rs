@@ -246,6 +246,7 @@ fn described(config: &ServiceConfig, settings: &Settings) -> Site {
     Site {
         schema: config.schema.clone(),
         import_methods: config.import_methods.clone(),
+        open_to_all: settings.auth.mode == AuthMode::None,
         legacy_cache_routes: settings.api.flavor.has_cache_management,
     }
 }

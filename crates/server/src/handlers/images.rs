@@ -17,7 +17,9 @@ use crate::{
     app::{App, Call},
     error::ApiError,
     extract::{image_id::image_id, json::json_body, query::list_link},
-    openapi::operation::{BAD, NO_IMAGE, Operation, UNEXPECTED, directions, named},
+    openapi::operation::{
+        BAD, NO_IMAGE, OTHER_NODE_BROKEN, OTHER_NODE_GONE, Operation, UNEXPECTED, directions, named,
+    },
     views::image_view,
 };
 
@@ -55,8 +57,16 @@ pub(crate) fn list_images_doc() -> Operation {
     for name in ["checksum", "os_hash_algo", "os_hash_value"] {
         operation = operation.query(name, "Only images with this value", text());
     }
-    for name in ["size_min", "size_max", "min_ram", "min_disk"] {
-        operation = operation.query(name, "Only images with such a number", number());
+    for name in ["size_min", "size_max"] {
+        operation = operation.query(
+            name,
+            "Only images with at least or at most so many bytes",
+            number(),
+        );
+    }
+    for name in ["min_ram", "min_disk"] {
+        // Compat: what is no number is no mistake.
+        operation = operation.query(name, "Only images with this number", text());
     }
     for name in ["created_at", "updated_at"] {
         operation = operation.query(name, time, text());
@@ -232,6 +242,8 @@ pub(crate) fn delete_image_doc() -> Operation {
             ),
             NO_IMAGE,
             (409, "The image is in use, or changed meanwhile"),
+            OTHER_NODE_BROKEN,
+            OTHER_NODE_GONE,
         ])
 }
 

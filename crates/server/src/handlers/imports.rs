@@ -12,7 +12,9 @@ use super::{Answer, done, empty};
 use crate::{
     app::{App, Call},
     extract::{image_id::image_id, json::json_body},
-    openapi::operation::{BAD, DENIED, NO_IMAGE, Operation, UNEXPECTED, named},
+    openapi::operation::{
+        BAD, DENIED, NO_IMAGE, OTHER_NODE_BROKEN, OTHER_NODE_GONE, Operation, UNEXPECTED, named,
+    },
 };
 
 pub(crate) fn import_image_doc() -> Operation {
@@ -26,7 +28,9 @@ pub(crate) fn import_image_doc() -> Operation {
             DENIED,
             NO_IMAGE,
             (409, "The status of the image does not allow it, or another import is running"),
-            (503, "The staged data is on another node"),
+            OTHER_NODE_BROKEN,
+            OTHER_NODE_GONE,
+            (503, "The staged data is on another node, and nobody knows which"),
         ])
 }
 

@@ -27,6 +27,8 @@ pub struct Site {
     pub schema: SchemaOptions,
     /// The ways to import data.
     pub import_methods: Vec<String>,
+    /// Whether every caller is an admin, whoever it is.
+    pub open_to_all: bool,
     /// Whether the legacy routes of the `cachemanage` filter are there.
     pub legacy_cache_routes: bool,
 }
@@ -85,6 +87,11 @@ fn document(site: &Site) -> Value {
             tags.push(route.operation.tag);
         }
     }
+    let mut security = vec![json!({"token": []})];
+    if site.open_to_all {
+        // That nothing is needed is one of the ways to satisfy it.
+        security.push(json!({}));
+    }
     let tags: Vec<Value> = tags.into_iter().map(|tag| json!({"name": tag})).collect();
     json!({
         "openapi": "3.1.0",
@@ -96,7 +103,7 @@ fn document(site: &Site) -> Value {
             "version": env!("CARGO_PKG_VERSION"),
         },
         "servers": [{"url": "/", "description": "The server the document comes from"}],
-        "security": [{"token": []}],
+        "security": security,
         "tags": tags,
         "paths": paths,
         "components": components(site),

@@ -18,6 +18,14 @@ pub(crate) const BAD: Refusal = (
 /// A body where none belongs, or a path that is no UTF-8.
 pub(crate) const UNEXPECTED: Refusal =
     (400, "The request has a body, or its path cannot be decoded");
+/// Another node has what is asked for and gives no answer.
+pub(crate) const OTHER_NODE_BROKEN: Refusal = (
+    502,
+    "The node that has the staged data gives no proper answer",
+);
+/// Another node has what is asked for and cannot be reached.
+pub(crate) const OTHER_NODE_GONE: Refusal =
+    (504, "The node that has the staged data cannot be reached");
 /// The image.
 pub(crate) const NO_IMAGE: Refusal = (404, "No such image, or none the caller may see");
 /// The cache.

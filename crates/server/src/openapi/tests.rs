@@ -154,6 +154,7 @@ fn what_the_operator_decides_is_in_it() {
             ..SchemaOptions::default()
         },
         import_methods: vec!["web-download".to_owned()],
+        open_to_all: true,
         legacy_cache_routes: false,
     };
     let document = document(&site);
@@ -163,4 +164,5 @@ fn what_the_operator_decides_is_in_it() {
     let method = &schemas["import_request"]["properties"]["method"]["properties"]["name"];
     assert_eq!(method["enum"], json!(["web-download"]));
     assert!(document["paths"].get("/v2/cached_images").is_none());
+    assert_eq!(document["security"], json!([{"token": []}, {}]));
 }

@@ -62,7 +62,7 @@ pub(super) fn create_tags_doc() -> Operation {
     .header(
         APPEND,
         "Whether the tags that are there stay",
-        json!({"type": "boolean"}),
+        json!({"type": "string", "examples": ["true"]}),
     )
     .json_body(named("metadef_tag_names"))
     .json(201, "The new tags", named("metadef_tags"))
