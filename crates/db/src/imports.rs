@@ -82,6 +82,8 @@ pub struct ImportStep {
     pub status: Option<(ImageStatus, ImageStatus)>,
     /// What is known of the data from now on.
     pub content: Content,
+    /// Disk and container format, where the data was brought into others.
+    pub formats: Option<(String, String)>,
     /// Copies of the data to be recorded.
     pub copies: Vec<UploadFacts>,
     /// Properties to be set.
@@ -98,6 +100,7 @@ impl ImportStep {
             task: task.into(),
             status: None,
             content: Content::Unchanged,
+            formats: None,
             copies: Vec::new(),
             set_properties: Vec::new(),
             end: None,
@@ -157,6 +160,11 @@ impl<'a> Imports<'a> {
             update
                 .value("status", to.as_str())
                 .and_where(Expr::col("status").eq(from.as_str()));
+        }
+        if let Some((disk, container)) = &step.formats {
+            update
+                .value("disk_format", disk.as_str())
+                .value("container_format", container.as_str());
         }
         describe(&mut update, &step.content);
         if tx.execute(&update).await?.rows_affected() == 0 {

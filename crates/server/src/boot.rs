@@ -251,21 +251,6 @@ fn described(config: &ServiceConfig, settings: &Settings) -> Site {
     }
 }
 
-/// The ways to import that clients are offered, without those that are not built in.
-fn import_methods(settings: &Settings) -> Vec<String> {
-    let mut methods = settings.api.enabled_import_methods.clone();
-    methods.retain(|method| {
-        let is_there = method != "glance-download";
-        if !is_there {
-            tracing::warn!(
-                "`glance-download` in `enabled_import_methods` is not built in and is not offered"
-            );
-        }
-        is_there
-    });
-    methods
-}
-
 /// Where data waits for its import: a folder that works like a store and is none.
 fn staging(settings: &Settings) -> Result<Arc<dyn Store>, BootError> {
     let failed = |cause: Box<dyn std::error::Error + Send + Sync>| {
@@ -330,7 +315,7 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
             require_match: images.require_format_match,
             gpt_nonfatal: images.gpt_safety_checks_nonfatal.clone(),
         },
-        import_methods: import_methods(settings),
+        import_methods: settings.api.enabled_import_methods.clone(),
         show_locations: settings.api.show_multiple_locations,
         show_direct_url: settings.api.show_image_direct_url,
         import: ImportConfig {
@@ -338,6 +323,7 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
             task_time_to_live: settings.imports.task_time_to_live,
             stage_host: settings.server.self_reference_url.clone(),
             filter: uri_filter(settings),
+            copied_properties: settings.imports.copied_properties.clone(),
         },
         notifications: notifications(&settings.notifications),
         cache_downloads: settings.api.flavor.has_caching,

@@ -94,6 +94,8 @@ pub struct ImportConfig {
     pub stage_host: Option<String>,
     /// What may be downloaded from elsewhere (`import_filtering_opts`).
     pub filter: UriFilter,
+    /// How properties begin that are copied from an image of another region (`glance_download_properties`).
+    pub copied_properties: Vec<String>,
 }
 
 impl Default for ImportConfig {
@@ -103,6 +105,9 @@ impl Default for ImportConfig {
             task_time_to_live: Duration::from_secs(48 * 3600),
             stage_host: None,
             filter: UriFilter::default(),
+            copied_properties: ["hw_", "trait:", "os_distro", "os_secure_boot", "os_type"]
+                .map(str::to_owned)
+                .to_vec(),
         }
     }
 }

@@ -181,6 +181,43 @@ impl Watch {
     }
 }
 
+/// One hash of data on its way, for those who know which it has to be.
+#[derive(Debug)]
+pub(crate) struct HashWatch {
+    hashed: oneshot::Receiver<Hashing>,
+}
+
+impl HashWatch {
+    /// Wraps `data`, which passes unchanged.
+    pub(crate) fn over(data: ByteStream, algorithm: Algorithm) -> Result<(Self, ByteStream)> {
+        let hashing = Hashing::new(&[algorithm])?;
+        let (done, hashed) = oneshot::channel();
+        let state = (data, Some((hashing, done)));
+        let watched = stream::try_unfold(state, async |(mut data, mut state)| {
+            let Some(chunk) = data.next().await.transpose()? else {
+                if let Some((hashing, done)) = state.take() {
+                    // Nobody waits for the hash of data that could not be kept.
+                    let _ = done.send(hashing);
+                }
+                return Ok(None);
+            };
+            if let Some((hashing, _)) = &mut state {
+                let updated = hashing.update(&chunk).await;
+                updated.map_err(io::Error::other)?;
+            }
+            Ok(Some((chunk, (data, state))))
+        });
+        Ok((Self { hashed }, Box::pin(watched)))
+    }
+
+    /// The hash, once the stream was read to its end and dropped.
+    pub(crate) async fn finish(self) -> Result<String> {
+        let hashing = self.hashed.await.map_err(Error::internal)?;
+        let hash = hashing.finish().await?.into_iter().next();
+        hash.ok_or_else(|| Error::internal("a hash is missing"))
+    }
+}
+
 fn lock(count: &Mutex<Count>) -> std::sync::MutexGuard<'_, Count> {
     count.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,6 +4,8 @@
 //! hands a [`Job`] to a tracked task; `run` does it. An import that fails never leaves its image stuck: `run` says to
 //! where it goes back, and `recover` does the same for those a crash cut off.
 
+mod fetch;
+mod glance_download;
 mod lock;
 mod recover;
 mod run;
@@ -14,6 +16,7 @@ use vidimus_auth::{Action, Context, Credentials};
 use vidimus_db::{ImageRecord, ImportStart, NewTask, Started};
 use vidimus_types::{ImageId, ImageStatus, StoreId};
 
+use self::{fetch::Proof, glance_download::Remote};
 use crate::{
     Error, ImageService, Result,
     nodes::{Done, STAGE_HOST},
@@ -35,6 +38,7 @@ pub struct ImportRequest {
     body: Map<String, Value>,
     method: Method,
     uri: Option<String>,
+    proof: Option<Proof>,
     must_all_succeed: bool,
     all_stores: bool,
     store_header: Option<String>,
@@ -48,6 +52,8 @@ pub(crate) enum Method {
     GlanceDirect,
     /// From elsewhere over HTTP.
     WebDownload,
+    /// From the Glance of another region.
+    GlanceDownload,
     /// From a store that has it.
     CopyImage,
 }
@@ -57,6 +63,7 @@ impl Method {
         match name {
             "glance-direct" => Some(Self::GlanceDirect),
             "web-download" => Some(Self::WebDownload),
+            "glance-download" => Some(Self::GlanceDownload),
             "copy-image" => Some(Self::CopyImage),
             _ => None,
         }
@@ -66,21 +73,42 @@ impl Method {
         match self {
             Self::GlanceDirect => "glance-direct",
             Self::WebDownload => "web-download",
+            Self::GlanceDownload => "glance-download",
             Self::CopyImage => "copy-image",
         }
     }
 }
 
 /// An import that holds its lock.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Job {
     /// The image as it was found, before it became importing.
     record: ImageRecord,
     task: String,
     method: Method,
     uri: Option<String>,
+    /// What data from the web has to be.
+    proof: Option<Proof>,
+    remote: Option<Remote>,
     stores: Vec<StoreId>,
     must_all_succeed: bool,
+    /// Whether the formats in `record` are not those it was found with.
+    adopts_formats: bool,
+    /// Properties that come with the data.
+    adopted_properties: Vec<(String, String)>,
+}
+
+impl Job {
+    /// Disk and container format, where they come from elsewhere together with the data.
+    fn adopted_formats(&self) -> Option<(String, String)> {
+        let format = |name: &Option<String>| name.clone().unwrap_or_default();
+        self.adopts_formats.then(|| {
+            (
+                format(&self.record.disk_format),
+                format(&self.record.container_format),
+            )
+        })
+    }
 }
 
 impl ImportRequest {
@@ -122,15 +150,30 @@ impl ImportRequest {
         let must_all_succeed = flag("all_stores_must_succeed", true)?;
         let all_stores = flag("all_stores", false)?;
         let uri = method.get("uri").and_then(Value::as_str).map(str::to_owned);
+        let proof = match known {
+            Method::WebDownload => Proof::read(method)?,
+            Method::GlanceDirect | Method::GlanceDownload | Method::CopyImage => None,
+        };
         Ok(Self {
             method: known,
             uri,
+            proof,
             must_all_succeed,
             all_stores,
             store_header,
             credentials,
             body,
         })
+    }
+
+    /// The image elsewhere, if it is one that is wanted.
+    fn remote(&mut self, ctx: &Context) -> Result<Option<Remote>> {
+        match self.body.get_mut("method") {
+            Some(Value::Object(method)) if self.method == Method::GlanceDownload => {
+                Remote::read(method, ctx, &self.credentials).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The URI as Python prints it into a message.
@@ -147,7 +190,7 @@ impl ImageService {
         &self,
         ctx: &Context,
         id: &ImageId,
-        request: ImportRequest,
+        mut request: ImportRequest,
     ) -> Result<Done> {
         let record = self.find_image(ctx, id).await?;
         require_status(&record, request.method)?;
@@ -155,8 +198,11 @@ impl ImageService {
         require_format("disk_format", record.disk_format.as_deref())?;
         let action = match request.method {
             Method::CopyImage => Action::CopyImage,
-            Method::GlanceDirect | Method::WebDownload => Action::ModifyImage,
+            Method::GlanceDirect | Method::WebDownload | Method::GlanceDownload => {
+                Action::ModifyImage
+            }
         };
+        let remote = request.remote(ctx)?;
         self.enforce_on(ctx, action, &record)?;
         let expired = self.expired_lock(&record).await?;
         let Some(stores) = self.import_stores(&record, &request)? else {
@@ -184,6 +230,10 @@ impl ImageService {
             task: Uuid::new_v4().to_string(),
             method: request.method,
             uri: request.uri.clone(),
+            proof: request.proof.clone(),
+            remote,
+            adopts_formats: false,
+            adopted_properties: Vec::new(),
             must_all_succeed: request.must_all_succeed,
             stores,
             record,
@@ -204,7 +254,7 @@ impl ImageService {
     /// Whether the data is where it should come from, as far as that can be told at once.
     async fn require_source(&self, record: &ImageRecord, request: &ImportRequest) -> Result<()> {
         match request.method {
-            Method::CopyImage => Ok(()),
+            Method::CopyImage | Method::GlanceDownload => Ok(()),
             Method::WebDownload => {
                 let uri = request.shown_uri();
                 let admitted = self.parts.fetcher.admit(uri).await;
@@ -233,7 +283,9 @@ impl ImageService {
         let id = job.record.id;
         let to = match job.method {
             Method::CopyImage => job.record.status,
-            Method::GlanceDirect | Method::WebDownload => ImageStatus::Importing,
+            Method::GlanceDirect | Method::WebDownload | Method::GlanceDownload => {
+                ImageStatus::Importing
+            }
         };
         let mut progress = Progress::of(self, &job.record);
         if let Some(expired) = &expired {
@@ -491,14 +543,16 @@ fn require_status(record: &ImageRecord, method: Method) -> Result<()> {
         _ if status == ImageStatus::Active => {
             refused("Image with status active cannot be target for import".to_owned())
         }
-        Method::WebDownload if status != ImageStatus::Queued => refused(format!(
-            "Image needs to be in 'queued' state to use '{}' method",
-            method.name()
-        )),
+        Method::WebDownload | Method::GlanceDownload if status != ImageStatus::Queued => {
+            refused(format!(
+                "Image needs to be in 'queued' state to use '{}' method",
+                method.name()
+            ))
+        }
         Method::GlanceDirect if status != ImageStatus::Uploading => {
             refused("Image needs to be staged before 'glance-direct' method can be used".to_owned())
         }
-        Method::WebDownload | Method::GlanceDirect => Ok(()),
+        Method::WebDownload | Method::GlanceDownload | Method::GlanceDirect => Ok(()),
     }
 }
 

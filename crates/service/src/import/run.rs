@@ -23,7 +23,7 @@ const PULSE: Duration = Duration::from_secs(10);
 
 /// An import did not reach its end.
 #[derive(Debug)]
-enum Broken {
+pub(super) enum Broken {
     /// The data is not what the image says, or there is too much of it: no other try will help.
     Data(String),
     /// It could not be fetched.
@@ -46,7 +46,7 @@ impl Broken {
         }
     }
 
-    fn internal(error: impl std::error::Error + 'static) -> Self {
+    pub(super) fn internal(error: impl std::error::Error + 'static) -> Self {
         tracing::error!(error = &error as &dyn std::error::Error, "import failed");
         Self::Store("The server failed.".to_owned())
     }
@@ -102,8 +102,13 @@ impl ImageService {
     }
 
     async fn import(&self, job: &Job, progress: &mut Progress) -> Result<(), Broken> {
+        let adopting = match &job.remote {
+            Some(remote) => Some(self.fetch_from_glance(job, remote).await?),
+            None => None,
+        };
+        let job = adopting.as_ref().unwrap_or(job);
         if job.method == Method::WebDownload {
-            self.fetch_to_staging(job).await?;
+            self.fetch_from_web(job).await?;
         }
         let mut copies = Vec::with_capacity(job.stores.len());
         let outcome = if job.must_all_succeed {
@@ -195,7 +200,10 @@ impl ImageService {
             }
         }
         step.copies = copies;
+        step.formats = job.adopted_formats();
         step.set_properties = progress.properties();
+        step.set_properties
+            .extend_from_slice(&job.adopted_properties);
         step
     }
 
@@ -204,32 +212,6 @@ impl ImageService {
             Ok(true) => Ok(()),
             Ok(false) => Err(Broken::Unwanted),
             Err(error) => Err(Broken::internal(error)),
-        }
-    }
-
-    /// Brings what is behind the URI into the staging folder.
-    async fn fetch_to_staging(&self, job: &Job) -> Result<(), Broken> {
-        let uri = job.uri.as_deref().unwrap_or_default();
-        let fetched = self
-            .parts
-            .fetcher
-            .fetch(uri)
-            .await
-            .map_err(|error| {
-                tracing::warn!(image.id = %job.record.id, error = &error as &dyn std::error::Error, "fetch failed");
-                Broken::Source(format!("Fetching the data failed: {error}"))
-            })?;
-        let failure = fetched.failure();
-        let put = self.put_staged(&job.record.id, fetched.size_bytes, fetched.data);
-        match self.while_wanted(job, "Fetching the data", put).await? {
-            Ok(_) => Ok(()),
-            Err(error) => Err(match failure.take() {
-                Some(cause) => {
-                    tracing::warn!(image.id = %job.record.id, error = &cause as &dyn std::error::Error, "fetch failed");
-                    Broken::Source(format!("Fetching the data failed: {cause}"))
-                }
-                None => Broken::Source(format!("Staging the data failed: {error}")),
-            }),
         }
     }
 
@@ -294,7 +276,7 @@ impl ImageService {
 
     /// Waits for work that may take long, says now and then that it is under way, and drops it when nobody wants it any
     /// more. What is dropped leaves nothing behind: stores promise that.
-    async fn while_wanted<T>(
+    pub(super) async fn while_wanted<T>(
         &self,
         job: &Job,
         message: &str,

@@ -153,11 +153,6 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
         names: &["inject", "ignore_user_roles"],
     },
     Accepted {
-        group: "glance_download_properties",
-        reason: "glance-download imports are not built in",
-        names: &["extra_properties"],
-    },
-    Accepted {
         group: "task",
         reason: "tasks of the legacy API are not run",
         names: &["task_executor", "work_dir", "eventlet_executor_pool_size"],

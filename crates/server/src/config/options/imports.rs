@@ -39,4 +39,7 @@ options! {
     DISALLOWED_PORTS: Vec<String> = Opt::new("import_filtering_opts", "disallowed_ports", BRACKETED)
         .default("[]")
         .help("Ports that `web-download` refuses, where `allowed_ports` is empty.");
+    COPIED_PROPERTIES: Vec<String> = Opt::new("glance_download_properties", "extra_properties", BRACKETED)
+        .default("[hw_,trait:,os_distro,os_secure_boot,os_type]")
+        .help("How the names of properties begin that `glance-download` copies from the remote image.");
 }

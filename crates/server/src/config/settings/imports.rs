@@ -28,6 +28,8 @@ pub struct Imports {
     pub allowed_ports: Vec<u16>,
     /// See `allowed_schemes`.
     pub disallowed_ports: Vec<u16>,
+    /// How properties begin that are copied from an image of another region.
+    pub copied_properties: Vec<String>,
 }
 
 pub(super) fn imports(resolver: &Resolver<'_>) -> Result<Imports, ConfigError> {
@@ -44,6 +46,7 @@ pub(super) fn imports(resolver: &Resolver<'_>) -> Result<Imports, ConfigError> {
         disallowed_hosts: resolver.get(&imports::DISALLOWED_HOSTS)?,
         allowed_ports: ports(resolver, &imports::ALLOWED_PORTS)?,
         disallowed_ports: ports(resolver, &imports::DISALLOWED_PORTS)?,
+        copied_properties: resolver.get(&imports::COPIED_PROPERTIES)?,
     })
 }
 
