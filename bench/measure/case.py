@@ -58,6 +58,8 @@ class Case:
     # Servers of the scene that this case leaves out, because it would take for ever there or means nothing.
     without: Sequence[str] = ()
     rounds: int | None = None
+    # Compared with this server instead of the scene's baseline.
+    baseline: str | None = None
 
 
 @dataclass

@@ -13,9 +13,14 @@ from statistics import median
 from measure.case import Result, Sample, Target
 
 
+def baseline_of(result: Result) -> str:
+    """The server that the others of a case are compared with."""
+    return result.case.baseline or result.scene.baseline
+
+
 def ratios(result: Result, name: str) -> list[float]:
     """How many times better than the baseline, round by round: what both suffered in one round cancels out."""
-    baseline = result.samples.get(result.scene.baseline, [])
+    baseline = result.samples.get(baseline_of(result), [])
     own = result.samples.get(name, [])
     better = (lambda a, b: a / b) if result.case.more_is_better else (lambda a, b: b / a)
     return [better(a.value, b.value) for a, b in zip(own, baseline) if a.value > 0 and b.value > 0]
@@ -45,7 +50,7 @@ def table(results: Sequence[Result]) -> str:
         case, scene = result.case, result.scene
         for name, samples in result.samples.items():
             values = [sample.value for sample in samples]
-            found = [] if name == scene.baseline else ratios(result, name)
+            found = [] if name == baseline_of(result) else ratios(result, name)
             target = ""
             if name == scene.subject and case.target:
                 target = f"{case.target.text}: {verdict(case.target, result)}"
@@ -117,7 +122,7 @@ def to_json(results: Sequence[Result], about: dict[str, object]) -> str:
                 "scene": result.scene.name,
                 "unit": result.case.unit,
                 "more_is_better": result.case.more_is_better,
-                "baseline": result.scene.baseline,
+                "baseline": baseline_of(result),
                 "target": result.case.target and {"text": result.case.target.text, "verdict": verdict(result.case.target, result)},
                 "servers": servers,
             }

@@ -33,6 +33,9 @@ use crate::{
 /// What is collected from the source before it is written; as much again is being written meanwhile.
 const BATCH_BYTES: usize = 512 * 1024;
 
+/// How much is written before the disk is asked to begin with it, so that the sync at the end finds little to do.
+const SYNC_BYTES: u64 = 32 * 1024 * 1024;
+
 /// The right to fetch an image, and the room for it.
 ///
 /// Dropped without a fill, the right goes to the next caller who waits for the image.
@@ -148,6 +151,8 @@ impl Fill {
             reader: self.reader.clone(),
             hashers: hashers.map_err(FillFailure::local)?,
             received: 0,
+            syncing: None,
+            synced_to: 0,
         };
         let mut source = Batches {
             source: Box::pin(source.fuse()),
@@ -175,6 +180,9 @@ impl Fill {
                 expected,
                 received: sink.received,
             });
+        }
+        if let Some(syncing) = sink.syncing.take() {
+            joined(syncing).await?;
         }
         let digests: Result<Vec<_>, _> = sink.hashers.into_iter().map(Hasher::finish).collect();
         let digests = digests.map_err(|error| FillFailure::local(io::Error::other(error)))?;
@@ -303,9 +311,33 @@ struct Sink {
     reader: FillReader,
     hashers: Vec<Hasher>,
     received: u64,
+    /// The disk at work on what was written so far.
+    syncing: Option<JoinHandle<io::Result<()>>>,
+    synced_to: u64,
 }
 
 impl Sink {
+    /// Has the disk begin with what is there, unless it is at work. An error counts although a later sync may succeed: it
+    /// is told once, and the pages may be gone.
+    async fn sync_early(&mut self) -> Result<(), FillFailure> {
+        let is_due = self.received - self.synced_to >= SYNC_BYTES;
+        if !is_due
+            || self
+                .syncing
+                .as_ref()
+                .is_some_and(|task| !task.is_finished())
+        {
+            return Ok(());
+        }
+        if let Some(done) = self.syncing.take() {
+            joined(done).await?;
+        }
+        let file = Arc::clone(&self.file);
+        self.syncing = Some(tokio::task::spawn_blocking(move || file.sync_data()));
+        self.synced_to = self.received;
+        Ok(())
+    }
+
     async fn write(&mut self, chunks: Vec<Bytes>) -> Result<(), FillFailure> {
         let chunks = Arc::new(chunks);
         let hashing: Vec<JoinHandle<_>> = std::mem::take(&mut self.hashers)
@@ -335,7 +367,7 @@ impl Sink {
         for hashed in hashing {
             self.hashers.push(joined(hashed).await?);
         }
-        Ok(())
+        self.sync_early().await
     }
 }
 

@@ -30,12 +30,14 @@ const STALE_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 /// How data is made durable. The fields are replaced in tests of what happens when a disk refuses.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Syncs {
+    pub(super) data: fn(&File) -> io::Result<()>,
     pub(super) file: fn(&File) -> io::Result<()>,
     pub(super) folder: fn(&File) -> io::Result<()>,
 }
 
 impl Syncs {
     pub(super) const REAL: Self = Self {
+        data: File::sync_data,
         file: File::sync_all,
         folder: File::sync_all,
     };

@@ -277,6 +277,7 @@ async fn a_sync_that_fails_fails_the_upload() {
         (no_room as fn(&fs::File) -> _, Syncs::REAL.folder, true),
     ] {
         store.syncs = Syncs {
+            data: Syncs::REAL.data,
             file,
             folder: on_folder,
         };
@@ -288,6 +289,24 @@ async fn a_sync_that_fails_fails_the_upload() {
         }
         assert_eq!(files_below(folder.path()), Vec::<String>::new());
     }
+}
+
+#[tokio::test]
+async fn a_sync_that_fails_on_the_way_fails_the_upload_although_the_last_succeeds() {
+    fn refuse(_: &fs::File) -> io::Result<()> {
+        Err(io::Error::from_raw_os_error(
+            rustix::io::Errno::IO.raw_os_error(),
+        ))
+    }
+    let folder = TempDir::new().unwrap();
+    let mut store = store_in(folder.path());
+    store.syncs.data = refuse;
+    let part = Bytes::from(vec![1; 1024 * 1024]);
+    // Enough for the disk to be asked before the end.
+    let source: ByteStream = Box::pin(stream::iter(vec![part; 40].into_iter().map(Ok)));
+    let failed = store.put(&ImageId::random(), source, None).await;
+    assert!(matches!(failed, Err(Error::Io { .. })), "{failed:?}");
+    assert_eq!(files_below(folder.path()), Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -14,6 +14,12 @@ use vidimus_types::ImageId;
 use super::{FilesystemStore, incoming::Incoming};
 use crate::{ByteStream, Error, Location, Result, Stored};
 
+/// How much may be written before the disk is asked to begin with it.
+const SYNC_BYTES: u64 = 32 * 1024 * 1024;
+
+/// How much may be ahead of the disk before the upload waits for it.
+const AHEAD_BYTES: u64 = 4 * SYNC_BYTES;
+
 /// How much is gathered before it is handed to the disk. Two batches exist at a time, which bounds the memory of an upload.
 const BATCH_BYTES: usize = 1024 * 1024;
 
@@ -64,14 +70,19 @@ impl FilesystemStore {
         let mut data = data.fuse();
         let mut at = 0;
         let mut running: Option<JoinHandle<io::Result<()>>> = None;
+        let mut early = EarlySync::new(file, self.syncs.data);
         loop {
             let batch = next_batch(&mut data).await;
             // Awaited before every return, so that no write is under way when the file is published or found broken.
             if let Some(previous) = running.take() {
                 self.join(previous, "write").await?;
+                let synced = early.wrote(at).await;
+                synced.map_err(|cause| self.io_error("write", cause))?;
             }
             let batch = batch.map_err(Error::Source)?;
             if batch.is_empty() {
+                let synced = early.finish().await;
+                synced.map_err(|cause| self.io_error("write", cause))?;
                 return Ok(at);
             }
             let (file, start, is_thin) = (Arc::clone(file), at, self.is_thin);
@@ -86,6 +97,54 @@ impl FilesystemStore {
         task.await
             .unwrap_or_else(|stopped| Err(io::Error::other(stopped)))
             .map_err(|cause| self.io_error(action, cause))
+    }
+}
+
+/// Has the disk work while data still comes, so that the sync at the end finds little to do.
+///
+/// An error counts although a later sync may succeed: it is told once, and the pages may be gone.
+struct EarlySync {
+    file: Arc<File>,
+    sync: fn(&File) -> io::Result<()>,
+    running: Option<JoinHandle<io::Result<()>>>,
+    begun_at: u64,
+}
+
+impl EarlySync {
+    fn new(file: &Arc<File>, sync: fn(&File) -> io::Result<()>) -> Self {
+        Self {
+            file: Arc::clone(file),
+            sync,
+            running: None,
+            begun_at: 0,
+        }
+    }
+
+    /// So much is in the file by now.
+    async fn wrote(&mut self, size_bytes: u64) -> io::Result<()> {
+        let ahead = size_bytes - self.begun_at;
+        if ahead < SYNC_BYTES {
+            return Ok(());
+        }
+        if let Some(running) = &self.running {
+            if !running.is_finished() && ahead < AHEAD_BYTES {
+                return Ok(());
+            }
+            self.finish().await?;
+        }
+        let (file, sync) = (Arc::clone(&self.file), self.sync);
+        self.running = Some(spawn_blocking(move || sync(&file)));
+        self.begun_at = size_bytes;
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> io::Result<()> {
+        match self.running.take() {
+            Some(running) => running
+                .await
+                .unwrap_or_else(|stopped| Err(io::Error::other(stopped))),
+            None => Ok(()),
+        }
     }
 }
 

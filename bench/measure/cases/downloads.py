@@ -1,0 +1,191 @@
+"""Downloads from the page cache and from a cold cache, against nginx with `sendfile` and against Glance."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from measure import data
+from measure.case import Case, Sample, Scene, Subject, Target
+from measure.nginx import MeasuredNginx
+from measure.servers import MeasuredVidimus, both, glance_options
+from measure.transfer import GIB, MIB, held, moved
+
+WARM = GIB
+COLD = 256 * MIB
+COLD_CLIENTS = 100
+
+
+def scenes() -> list[Scene]:
+    return [cached(), cold()]
+
+
+def nginx_beside(directory: Path, file: Path) -> tuple[MeasuredNginx, str]:
+    """An nginx that has this file, and where."""
+    root = directory / "files"
+    root.mkdir()
+    os.symlink(file, root / "image")
+    return MeasuredNginx(directory / "nginx", root), "/image"
+
+
+@dataclass
+class Cached:
+    """An image that every server has in its cache, and the samples of this round."""
+
+    paths: dict[str, str] = field(default_factory=dict)
+    samples: dict[tuple[str, str], Sample] = field(default_factory=dict)
+
+    def start(self, directory: Path) -> Sequence[Subject]:
+        file = data.noise(WARM)
+        nginx, self.paths["nginx"] = nginx_beside(directory, file)
+        servers = [nginx, *both(directory, glance_options())]
+        for server in servers[1:]:
+            self.paths[server.name] = data.image_of(server, file)
+        for server in servers:
+            # The first fills the cache, the second comes out of it.
+            for _ in range(2):
+                self.download(server, 1, 1)
+        return servers
+
+    def download(self, server: Subject, streams: int, answers: int, **plan: int) -> Sample:
+        return moved(server, path=self.paths[server.name], size=WARM, streams=streams, answers=answers, **plan)
+
+    def speed(self, name: str, streams: int, answers: int, **plan: int) -> Callable[[Subject], Sample]:
+        """MiB/s; the sample is kept for those who look at it otherwise."""
+
+        def measure(server: Subject) -> Sample:
+            sample = self.download(server, streams, answers, **plan)
+            self.samples[server.name, name] = sample
+            return sample
+
+        return measure
+
+    def cpu(self, name: str, speed: Callable[[Subject], Sample]) -> Callable[[Subject], Sample]:
+        """CPU seconds for one GiB in the same transfer."""
+
+        def measure(server: Subject) -> Sample:
+            sample = self.samples.get((server.name, name)) or speed(server)
+            return Sample(sample.cpu_seconds / sample.work, sample.work, sample.detail, sample.cpu_seconds, sample.peak_mib)
+
+        return measure
+
+    def cases(self) -> Sequence[Case]:
+        nearly = Target("at least 0.97 times nginx", factor=0.97)
+        cases = []
+        for streams, answers, plan in (
+            (1, 2, {}),
+            (16, 32, {"range": 128 * MIB}),
+            (200, 400, {"range": 16 * MIB}),
+            (16, 1600, {"range": MIB}),
+        ):
+            what = f"{plan['range'] // MIB} MiB ranges of 1 GiB" if plan else "1 GiB"
+            name = f"cached download, {what}, {streams} streams"
+            target = nearly if plan.get("range") != MIB else None
+            speed = self.speed(name, streams, answers, **plan)
+            cases.append(Case(name, "MiB/s", speed, target=target))
+            if streams == 200 or plan.get("range") == MIB:
+                continue
+            cpu = self.cpu(name, speed)
+            against_nginx = Target("at most 1.15 times nginx", factor=1 / 1.15)
+            against_glance = Target("at most 0.25 times Glance", factor=1 / 0.25)
+            cases += [
+                Case(f"CPU: {name}", "s/GiB", cpu, more_is_better=False, target=against_nginx),
+                Case(
+                    f"CPU against Glance: {name}", "s/GiB", cpu, more_is_better=False, target=against_glance, baseline="glance"
+                ),
+            ]
+        hold = lambda **plan: lambda server: held(server, path=self.paths[server.name], size=WARM, holds=True, **plan)  # noqa: E731
+        cases += [
+            Case(
+                "memory with 200 downloads that stand still",
+                "MiB",
+                hold(streams=200, stalls=True, receive_buffer=65536),
+                more_is_better=False,
+                target=Target("at most 60 MiB", value=60),
+                # A thread of its own for each, of which it has sixteen.
+                without=["glance"],
+            ),
+            Case(
+                "memory with 10,000 idle connections",
+                "MiB",
+                hold(streams=10_000, range=1),
+                more_is_better=False,
+                target=Target("at most 300 MiB", value=300),
+                without=["glance"],
+                rounds=1,
+            ),
+        ]
+        return cases
+
+
+def cached() -> Scene:
+    state = Cached()
+    return Scene("cached-downloads", state.start, state.cases(), baseline="nginx")
+
+
+@dataclass
+class Cold:
+    """An image that is in no cache when a measurement begins."""
+
+    paths: dict[str, str] = field(default_factory=dict)
+    opens: dict[str, data.Opens] = field(default_factory=dict)
+
+    def start(self, directory: Path) -> Sequence[Subject]:
+        file = data.noise(COLD)
+        nginx, self.paths["nginx"] = nginx_beside(directory, file)
+        ours = MeasuredVidimus(directory / "vidimus", glance_options())
+        self.paths[ours.name] = data.image_of(ours, file)
+        image = self.paths[ours.name].split("/")[3]
+        self.opens[ours.name] = data.Opens(ours.store_dir / image)
+        return [nginx, ours]
+
+    def forget(self, server: Subject) -> None:
+        if server.name == "nginx":
+            return
+        data.ask(server, "DELETE", "/v2/cache")
+        self.opens[server.name].count()
+
+    def one(self, server: Subject) -> Sample:
+        self.forget(server)
+        return moved(server, path=self.paths[server.name], streams=1, answers=1)
+
+    def many(self, server: Subject) -> Sample:
+        """Seconds until all have everything. nginx has the file and is asked by one client, as often."""
+        self.forget(server)
+        streams = 1 if server.name == "nginx" else COLD_CLIENTS
+        sample = moved(server, path=self.paths[server.name], streams=streams, answers=COLD_CLIENTS)
+        detail = dict(sample.detail)
+        if server.name in self.opens:
+            detail["store_reads"] = self.opens[server.name].count()
+        return Sample(detail["seconds"], sample.work, detail, sample.cpu_seconds, sample.peak_mib)
+
+    def store_reads(self, server: Subject) -> Sample:
+        """How often the store's file is opened by as many clients at once."""
+        reads = self.many(server).detail["store_reads"]
+        return Sample(reads)
+
+
+def cold() -> Scene:
+    state = Cold()
+    cases = [
+        Case("cold download, 256 MiB, 1 client", "MiB/s", state.one),
+        Case(
+            f"cold download, 256 MiB, {COLD_CLIENTS} clients",
+            "s",
+            state.many,
+            more_is_better=False,
+            target=Target("at most 1.3 times one client of nginx after the other", factor=1 / 1.3),
+        ),
+        Case(
+            f"store reads of {COLD_CLIENTS} cold clients",
+            "reads",
+            state.store_reads,
+            more_is_better=False,
+            target=Target("one", value=1),
+            without=["nginx"],
+            rounds=1,
+        ),
+    ]
+    return Scene("cold-downloads", state.start, cases, baseline="nginx")
