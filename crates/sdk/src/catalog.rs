@@ -66,12 +66,13 @@ pub(crate) fn image_url(
         }
     }
     let interface = interfaces.join(", ");
-    Err(Error::NoEndpoint(match region {
-        Some(region) => {
-            format!("{interface} endpoint for image service in {region} region not found")
-        }
-        None => format!("{interface} endpoint for image service not found"),
-    }))
+    let place = region.map_or_else(String::new, |region| format!(" in {region} region"));
+    // Compat: openstacksdk's words, the cause last.
+    Err(Error::NoEndpoint(format!(
+        "Service 'image' is disabled because its configuration could not be loaded. \
+         The service is not present in the service catalog: \
+         {interface} endpoint for image service{place} not found"
+    )))
 }
 
 /// `publicURL` is what version 2 of the Identity API called `public`.

@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::{
-    Cache, CloudConfig, Error, Images, Members, Result, Stores, discovery,
+    Cache, CloudConfig, Error, Images, Members, Result, Stores, Tasks, discovery,
     identity::Session,
     transport::{self, Payload, Request, Transport},
 };
@@ -129,6 +129,11 @@ impl Client {
     /// The image service's stores and import methods.
     pub fn stores(&self) -> Stores<'_> {
         Stores::new(self)
+    }
+
+    /// What the image service does behind its answers.
+    pub fn tasks(&self) -> Tasks<'_> {
+        Tasks::new(self)
     }
 
     /// The URL all calls start with, ending in `/v2/`.

@@ -143,6 +143,28 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// What was waited for got a status from which the wanted one cannot be reached.
+    ///
+    /// Compat: openstacksdk's text, and behind it what the server says about the failure.
+    #[error("{what} transitioned to failure state {status}{}", message.as_ref().map_or_else(String::new, |text| format!(": {text}")))]
+    Failure {
+        /// `Image:` or `Task:` and the id.
+        what: String,
+        /// The status.
+        status: String,
+        /// A task's message.
+        message: Option<String>,
+    },
+
+    /// What was waited for did not come in time.
+    #[error("Timeout waiting for {what} to transition to {wanted}")]
+    Timeout {
+        /// `Image:` or `Task:` and the id.
+        what: String,
+        /// The status that was waited for.
+        wanted: String,
+    },
+
     /// The stream to write to or read from failed.
     #[error("the local end of the data stream failed: {0}")]
     Stream(#[source] io::Error),
@@ -185,6 +207,8 @@ impl Error {
             Self::Connection { .. } | Self::Interrupted { .. } => "ConnectFailure",
             Self::InvalidResponse { .. } => "InvalidResponse",
             Self::InvalidRequest(_) => "InvalidRequest",
+            Self::Failure { .. } => "ResourceFailure",
+            Self::Timeout { .. } => "ResourceTimeout",
             Self::Redirect { .. }
             | Self::ChecksumMismatch { .. }
             | Self::UnsupportedHash(_)

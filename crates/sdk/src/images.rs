@@ -8,11 +8,12 @@ use reqwest::{
 };
 use serde_json::Value;
 use tokio::io::AsyncWrite;
-use vidimus_types::{ImageId, StoreId};
+use vidimus_types::{ImageId, ImageStatus, StoreId};
 
 use crate::{
     Client, Download, DownloadRequest, Error, HttpErrorClass, Image, ImagePages, ImagePatch,
-    ListQuery, NewImage, Result, SaveOptions, Saved, Upload, client::Call, save, transport,
+    ImportRequest, ListQuery, Location, NewImage, NewLocation, Result, SaveOptions, Saved, Task,
+    Upload, Wait, client::Call, save, transport, wait,
 };
 
 const IMAGE_SIZE: HeaderName = HeaderName::from_static("x-openstack-image-size");
@@ -93,7 +94,7 @@ impl<'a> Images<'a> {
 
     /// The images a query selects, page by page.
     pub fn list(&self, query: ListQuery) -> ImagePages<'a> {
-        ImagePages::new(self.client, query)
+        ImagePages::of_images(self.client, query)
     }
 
     /// Changes the image: all of the patch or nothing. An empty patch is not sent and the image fetched instead.
@@ -154,10 +155,87 @@ impl<'a> Images<'a> {
         self.send_data(id, "stage", data, None).await
     }
 
-    /// Starts an import. `body` is the request as the API has it: `{"method": {"name": …}, …}`.
-    pub async fn import(&self, id: &ImageId, body: &Value) -> Result<()> {
-        self.send(Call::new(Method::POST, &["images", id.as_str(), "import"]).json(body))
-            .await
+    /// Starts an import, which goes on behind the answer; [`Self::import_and_wait`] sees it through.
+    pub async fn import(&self, id: &ImageId, request: &ImportRequest) -> Result<()> {
+        let call = Call::new(Method::POST, &["images", id.as_str(), "import"]);
+        self.send(call.json(&request.body())).await
+    }
+
+    /// Starts an import and waits for its end: the image as it is then, or [`Error::Failure`] with what the server says
+    /// about it.
+    pub async fn import_and_wait(
+        &self,
+        id: &ImageId,
+        request: &ImportRequest,
+        wait: &Wait,
+    ) -> Result<Image> {
+        let earlier = self.tasks(id).await?;
+        self.import(id, request).await?;
+        // The server makes the task before it answers.
+        let is_new = |task: &Task| earlier.iter().all(|other| other.id != task.id);
+        if let Some(task) = self.tasks(id).await?.into_iter().find(is_new) {
+            let started = wait.start(format!("Task:{}", task.id), "success");
+            wait::until_success(started, task, || async {
+                let tasks = self.tasks(id).await?;
+                Ok(tasks.into_iter().find(|other| is_new(other)))
+            })
+            .await?;
+        }
+        self.get(id).await
+    }
+
+    /// The tasks that concern the image, for whoever may see the image.
+    pub async fn tasks(&self, id: &ImageId) -> Result<Vec<Task>> {
+        let call = Call::get(&["images", id.as_str(), "tasks"]).accept_json();
+        let mut body = self.client.send_for_json(call).await?;
+        serde_json::from_value(body["tasks"].take())
+            .map_err(|error| Error::invalid_response(format!("images/{id}/tasks"), error))
+    }
+
+    /// Waits until the image has this status; [`Error::Failure`] when it gets one of `wait.failures` instead.
+    pub async fn wait_for_status(
+        &self,
+        id: &ImageId,
+        status: ImageStatus,
+        wait: &Wait,
+    ) -> Result<Image> {
+        let mut waiting = wait.start(format!("Image:{id}"), status.as_str());
+        loop {
+            let image = self.get(id).await?;
+            if image.known_status() == Some(status) {
+                return Ok(image);
+            }
+            waiting.judge(image.status.as_deref().unwrap_or_default())?;
+            waiting.pause().await?;
+        }
+    }
+
+    /// Waits until nobody finds the image any more.
+    pub async fn wait_for_delete(&self, id: &ImageId, wait: &Wait) -> Result<()> {
+        let mut waiting = wait.start(format!("Image:{id}"), "deleted");
+        loop {
+            match self.get(id).await {
+                Ok(image) if image.known_status() == Some(ImageStatus::Deleted) => return Ok(()),
+                Ok(_) => waiting.pause().await?,
+                Err(error) if error.is_not_found() => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Gives a queued image the data that lies at `url` already, in a store the server can read. The image is active when
+    /// the server has looked at it, behind its answer.
+    pub async fn add_location(&self, id: &ImageId, location: &NewLocation) -> Result<()> {
+        let call = Call::new(Method::POST, &["images", id.as_str(), "locations"]);
+        self.send(call.json(&location.body())).await
+    }
+
+    /// Where the image's data lies; for services only.
+    pub async fn locations(&self, id: &ImageId) -> Result<Vec<Location>> {
+        let call = Call::get(&["images", id.as_str(), "locations"]).accept_json();
+        let body = self.client.send_for_json(call).await?;
+        serde_json::from_value(body)
+            .map_err(|error| Error::invalid_response(format!("images/{id}/locations"), error))
     }
 
     /// Starts to fetch the image's data, or part of it.

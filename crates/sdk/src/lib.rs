@@ -30,13 +30,16 @@ mod http_error;
 mod identity;
 mod image;
 mod images;
+mod import;
 mod list;
 mod members;
 mod save;
 mod secret;
 mod stores;
+mod tasks;
 mod transport;
 mod upload;
+mod wait;
 
 pub use cache::Cache;
 pub use client::Client;
@@ -47,13 +50,16 @@ pub use error::{Error, Result};
 pub use http_error::{HttpError, HttpErrorClass};
 pub use image::{Image, ImagePatch, NewImage};
 pub use images::{CreatedImage, Images};
-pub use list::{ImagePages, ListQuery};
+pub use import::{ImportMethod, ImportRequest, Location, NewLocation};
+pub use list::{ImagePages, ListQuery, Pages, TaskPages};
 pub use members::{Member, Members};
 pub use save::{Integrity, SaveOptions, Saved};
 pub use secret::Secret;
 pub use stores::{StoreInfo, Stores};
+pub use tasks::{Task, Tasks};
 pub use upload::{OnProgress, Progress, Sent, Upload};
 pub use vidimus_types::{
     CacheState, CachedImage, ClearTarget, ImageId, ImageStatus, MemberStatus, PruneReport, StoreId,
     Visibility,
 };
+pub use wait::Wait;

@@ -1,4 +1,4 @@
-//! Lists of images, page by page.
+//! Lists of images and tasks, page by page.
 
 use std::collections::VecDeque;
 
@@ -6,26 +6,27 @@ use futures_util::{Stream, stream};
 use serde_json::Value;
 use url::form_urlencoded;
 
-use crate::{Client, Error, Image, Result, client::Call};
+use crate::{Client, Error, Image, Result, Task, client::Call};
 
-/// Which images to list, and in what portions.
+/// Which images or tasks to list, and in what portions.
 #[derive(Debug, Clone, Default)]
 pub struct ListQuery {
     /// Query parameters of the API, see [`Self::filter`].
     pub filters: Vec<(String, String)>,
-    /// How many images the server should send at a time; its own default where `None`.
+    /// How many entries the server should send at a time; its own default where `None`.
     pub page_size: Option<u64>,
-    /// Start behind the image with this id.
+    /// Start behind the entry with this id.
     pub marker: Option<String>,
-    /// Stop after this many images.
+    /// Stop after this many entries.
     pub max_items: Option<usize>,
     /// Ask for one page only.
     pub single_page: bool,
 }
 
 impl ListQuery {
-    /// Adds a query parameter of the API: `name`, `status`, `visibility`, `member_status`, `owner`, `tag` (may be given
-    /// several times), `os_hidden`, `sort`, …, or a custom property.
+    /// Adds a query parameter of the API. For images: `name`, `status`, `visibility`, `member_status`, `owner`, `tag` (may
+    /// be given several times), `os_hidden`, `sort`, …, or a custom property. For tasks: `type`, `status`, `sort_key`,
+    /// `sort_dir`.
     pub fn filter(mut self, name: &str, value: impl Into<String>) -> Self {
         self.filters.push((name.to_owned(), value.into()));
         self
@@ -33,9 +34,10 @@ impl ListQuery {
 
     /// The parameters of the first page.
     ///
-    /// Compat: like openstacksdk, a maximum without a page size is also the page size.
+    /// Compat: like openstacksdk, a maximum without a page size is also the page size, and both stand before the filters,
+    /// which shows in error texts.
     fn first_page(&self) -> Vec<(String, String)> {
-        let mut parameters = self.filters.clone();
+        let mut parameters = Vec::new();
         let limit = self
             .page_size
             .or_else(|| self.max_items.and_then(|count| u64::try_from(count).ok()));
@@ -45,14 +47,25 @@ impl ListQuery {
         if let Some(marker) = &self.marker {
             parameters.push(("marker".to_owned(), marker.clone()));
         }
+        parameters.extend(self.filters.iter().cloned());
         parameters
     }
 }
 
+/// What is listed: where it is, and how an entry is read.
+#[derive(Debug, Clone, Copy)]
+struct Collection<T> {
+    /// The path, and the key of the list in the answer.
+    name: &'static str,
+    read: fn(Value) -> serde_json::Result<T>,
+    id: fn(&T) -> &str,
+}
+
 /// A list in progress. Each page is asked for when it is needed.
 #[derive(Debug)]
-pub struct ImagePages<'a> {
+pub struct Pages<'a, T> {
     client: &'a Client,
+    collection: Collection<T>,
     /// The parameters of the next page; `None` after the last.
     next: Option<Vec<(String, String)>>,
     query: ListQuery,
@@ -60,10 +73,39 @@ pub struct ImagePages<'a> {
     delivered: usize,
 }
 
+/// A list of images in progress.
+pub type ImagePages<'a> = Pages<'a, Image>;
+
+/// A list of tasks in progress.
+pub type TaskPages<'a> = Pages<'a, Task>;
+
 impl<'a> ImagePages<'a> {
-    pub(crate) fn new(client: &'a Client, query: ListQuery) -> Self {
+    pub(crate) fn of_images(client: &'a Client, query: ListQuery) -> Self {
+        let collection = Collection {
+            name: "images",
+            read: Image::from_json,
+            id: |image: &Image| image.id.as_str(),
+        };
+        Self::new(client, collection, query)
+    }
+}
+
+impl<'a> TaskPages<'a> {
+    pub(crate) fn of_tasks(client: &'a Client, query: ListQuery) -> Self {
+        let collection = Collection {
+            name: "tasks",
+            read: serde_json::from_value,
+            id: |task: &Task| task.id.as_str(),
+        };
+        Self::new(client, collection, query)
+    }
+}
+
+impl<'a, T> Pages<'a, T> {
+    fn new(client: &'a Client, collection: Collection<T>, query: ListQuery) -> Self {
         Self {
             client,
+            collection,
             next: Some(query.first_page()),
             query,
             last_marker: None,
@@ -72,7 +114,7 @@ impl<'a> ImagePages<'a> {
     }
 
     /// The next page, or `None` after the last.
-    pub async fn next_page(&mut self) -> Result<Option<Vec<Image>>> {
+    pub async fn next_page(&mut self) -> Result<Option<Vec<T>>> {
         let left = self
             .query
             .max_items
@@ -83,49 +125,52 @@ impl<'a> ImagePages<'a> {
         let Some(parameters) = self.next.take() else {
             return Ok(None);
         };
-        let call = Call::get(&["images"])
-            .query(parameters.clone())
-            .accept_json();
+        let name = self.collection.name;
+        let call = Call::get(&[name]).query(parameters.clone()).accept_json();
         let mut body = self.client.send_for_json(call).await?;
-        let Value::Array(entries) = body["images"].take() else {
+        let Value::Array(entries) = body[name].take() else {
             return Err(Error::invalid_response(
-                "images",
-                "there is no list of images",
+                name,
+                format!("there is no list of {name}"),
             ));
         };
-        let mut images = entries
+        let mut entries = entries
             .into_iter()
-            .map(Image::from_json)
-            .collect::<std::result::Result<Vec<Image>, _>>()
-            .map_err(|error| Error::invalid_response("images", error))?;
-        if let (Some(last), false) = (images.last(), self.query.single_page) {
+            .map(self.collection.read)
+            .collect::<serde_json::Result<Vec<T>>>()
+            .map_err(|error| Error::invalid_response(name, error))?;
+        if let (Some(last), false) = (entries.last(), self.query.single_page) {
+            let last = (self.collection.id)(last).to_owned();
             self.next = self.following(&parameters, body["next"].as_str(), last)?;
         }
         if let Some(left) = left {
-            images.truncate(left);
+            entries.truncate(left);
         }
-        self.delivered += images.len();
-        Ok(Some(images))
+        self.delivered += entries.len();
+        Ok(Some(entries))
     }
 
-    /// All images that are left.
-    pub async fn collect(mut self) -> Result<Vec<Image>> {
-        let mut images = Vec::new();
+    /// All entries that are left.
+    pub async fn collect(mut self) -> Result<Vec<T>> {
+        let mut entries = Vec::new();
         while let Some(page) = self.next_page().await? {
-            images.extend(page);
+            entries.extend(page);
         }
-        Ok(images)
+        Ok(entries)
     }
 
-    /// The images one by one.
-    pub fn into_stream(self) -> impl Stream<Item = Result<Image>> + 'a {
+    /// The entries one by one.
+    pub fn into_stream(self) -> impl Stream<Item = Result<T>> + 'a
+    where
+        T: 'a,
+    {
         let start = (self, VecDeque::new());
         stream::try_unfold(
             start,
-            |(mut pages, mut waiting): (Self, VecDeque<Image>)| async move {
+            |(mut pages, mut waiting): (Self, VecDeque<T>)| async move {
                 loop {
-                    if let Some(image) = waiting.pop_front() {
-                        return Ok(Some((image, (pages, waiting))));
+                    if let Some(entry) = waiting.pop_front() {
+                        return Ok(Some((entry, (pages, waiting))));
                     }
                     match pages.next_page().await? {
                         Some(page) => waiting.extend(page),
@@ -145,7 +190,7 @@ impl<'a> ImagePages<'a> {
         &mut self,
         sent: &[(String, String)],
         link: Option<&str>,
-        last: &Image,
+        last: String,
     ) -> Result<Option<Vec<(String, String)>>> {
         let from_link: Vec<(String, String)> = match link {
             Some(link) => {
@@ -160,7 +205,7 @@ impl<'a> ImagePages<'a> {
                 .into_iter()
                 .find(|(name, _)| name == "limit")
             {
-                Some(limit) => vec![limit, ("marker".to_owned(), last.id.to_string())],
+                Some(limit) => vec![limit, ("marker".to_owned(), last)],
                 None => return Ok(None),
             },
         };
@@ -174,7 +219,7 @@ impl<'a> ImagePages<'a> {
             .map(|(_, marker)| marker.clone());
         if marker.is_some() && (marker == sent_marker || marker == self.last_marker) {
             return Err(Error::invalid_response(
-                "images",
+                self.collection.name,
                 "Endless pagination loop detected, aborting",
             ));
         }

@@ -3,8 +3,10 @@
 use clap::{Args, FromArgMatches};
 
 use super::{
-    CachedImageClear, CachedImageList, CachedImages, Complete, Help, ImageCreate, ImageDelete,
-    ImageList, ImageSave, ImageSet, ImageShow, ImageUnset, usage,
+    CachedImageClear, CachedImageList, CachedImages, Complete, Help, ImageAddProject, ImageCreate,
+    ImageDelete, ImageImport, ImageImportInfo, ImageList, ImageMemberGet, ImageMemberList,
+    ImageRemoveProject, ImageSave, ImageSet, ImageShow, ImageStage, ImageStoresList, ImageTaskList,
+    ImageTaskShow, ImageUnset, usage,
 };
 use crate::error::{Error, Result};
 
@@ -17,12 +19,22 @@ pub(crate) enum Action {
     CachedImageQueue(CachedImages),
     Complete(Complete),
     Help(Help),
+    ImageAddProject(ImageAddProject),
     ImageCreate(Box<ImageCreate>),
     ImageDelete(ImageDelete),
+    ImageImport(Box<ImageImport>),
+    ImageImportInfo(ImageImportInfo),
     ImageList(Box<ImageList>),
+    ImageMemberGet(ImageMemberGet),
+    ImageMemberList(ImageMemberList),
+    ImageRemoveProject(ImageRemoveProject),
     ImageSave(ImageSave),
     ImageSet(Box<ImageSet>),
     ImageShow(ImageShow),
+    ImageStage(ImageStage),
+    ImageStoresList(ImageStoresList),
+    ImageTaskList(Box<ImageTaskList>),
+    ImageTaskShow(ImageTaskShow),
     ImageUnset(ImageUnset),
 }
 
@@ -31,17 +43,27 @@ impl Action {
     pub(crate) fn prints_table(&self) -> bool {
         match self {
             Self::CachedImageList(arguments) => arguments.format.is_table(),
+            Self::ImageAddProject(arguments) => arguments.format.is_table(),
             Self::ImageCreate(arguments) => arguments.format.is_table(),
+            Self::ImageImport(arguments) => arguments.format.is_table(),
+            Self::ImageImportInfo(arguments) => arguments.format.is_table(),
             Self::ImageList(arguments) => arguments.format.is_table(),
+            Self::ImageMemberGet(arguments) => arguments.format.is_table(),
+            Self::ImageMemberList(arguments) => arguments.format.is_table(),
             Self::ImageShow(arguments) => arguments.format.is_table(),
+            Self::ImageStoresList(arguments) => arguments.format.is_table(),
+            Self::ImageTaskList(arguments) => arguments.format.is_table(),
+            Self::ImageTaskShow(arguments) => arguments.format.is_table(),
             Self::CachedImageClear(_)
             | Self::CachedImageDelete(_)
             | Self::CachedImageQueue(_)
             | Self::Complete(_)
             | Self::Help(_)
             | Self::ImageDelete(_)
+            | Self::ImageRemoveProject(_)
             | Self::ImageSave(_)
             | Self::ImageSet(_)
+            | Self::ImageStage(_)
             | Self::ImageUnset(_) => true,
         }
     }
@@ -103,6 +125,12 @@ pub(crate) const COMMANDS: &[Command] = &[
     ),
     command!("help", "Print help on a command", Help, Action::Help),
     command!(
+        "image add project",
+        "Share an image with a project",
+        ImageAddProject,
+        Action::ImageAddProject
+    ),
+    command!(
         "image create",
         "Create an image and upload its data",
         ImageCreate,
@@ -114,9 +142,39 @@ pub(crate) const COMMANDS: &[Command] = &[
         ImageDelete,
         Action::ImageDelete
     ),
+    command!(
+        "image import",
+        "Start to import an image's data",
+        ImageImport,
+        |arguments| Action::ImageImport(Box::new(arguments))
+    ),
+    command!(
+        "image import info",
+        "Show which methods of import the server has",
+        ImageImportInfo,
+        Action::ImageImportInfo
+    ),
     command!("image list", "List images", ImageList, |arguments| {
         Action::ImageList(Box::new(arguments))
     }),
+    command!(
+        "image member get",
+        "Show a project that an image is shared with",
+        ImageMemberGet,
+        Action::ImageMemberGet
+    ),
+    command!(
+        "image member list",
+        "List the projects that an image is shared with",
+        ImageMemberList,
+        Action::ImageMemberList
+    ),
+    command!(
+        "image remove project",
+        "Stop sharing an image with a project",
+        ImageRemoveProject,
+        Action::ImageRemoveProject
+    ),
     command!(
         "image save",
         "Save the data of an image",
@@ -127,6 +185,30 @@ pub(crate) const COMMANDS: &[Command] = &[
         Action::ImageSet(Box::new(arguments))
     }),
     command!("image show", "Show an image", ImageShow, Action::ImageShow),
+    command!(
+        "image stage",
+        "Upload the data of an image for an import",
+        ImageStage,
+        Action::ImageStage
+    ),
+    command!(
+        "image stores list",
+        "List the stores, on a server with several",
+        ImageStoresList,
+        Action::ImageStoresList
+    ),
+    command!(
+        "image task list",
+        "List tasks",
+        ImageTaskList,
+        |arguments| Action::ImageTaskList(Box::new(arguments))
+    ),
+    command!(
+        "image task show",
+        "Show a task",
+        ImageTaskShow,
+        Action::ImageTaskShow
+    ),
     command!(
         "image unset",
         "Remove tags and properties of an image",

@@ -9,7 +9,10 @@ mod format;
 mod global_table;
 mod globals;
 mod image;
+mod import;
+mod members;
 mod meta;
+mod tasks;
 mod usage;
 mod values;
 
@@ -21,4 +24,7 @@ pub(crate) use image::{
     ImageCreate, ImageDelete, ImageList, ImageSave, ImageSet, ImageShow, ImageUnset, Membership,
     ProjectArgs,
 };
+pub(crate) use import::{ImageImport, ImageImportInfo, ImageStage, ImageStoresList};
+pub(crate) use members::{ImageAddProject, ImageMemberGet, ImageMemberList, ImageRemoveProject};
 pub(crate) use meta::{Complete, Help, Shell};
+pub(crate) use tasks::{ImageTaskList, ImageTaskShow};

@@ -113,8 +113,8 @@ fn filters_reach_the_service() {
     let last = fake.requests().pop().unwrap().target;
     assert_eq!(
         last,
-        "/v2/images?visibility=private&status=active&member_status=accepted&owner=p&os_hidden=True&tag=a&tag=b+c&limit=7\
-         &marker=186c2b2b-69e0-42c7-8076-1d22ed9e14d3"
+        "/v2/images?limit=7&marker=186c2b2b-69e0-42c7-8076-1d22ed9e14d3&visibility=private&status=active\
+         &member_status=accepted&owner=p&os_hidden=True&tag=a&tag=b+c"
     );
 }
 

@@ -12,9 +12,15 @@ mod image_change;
 #[cfg(test)]
 mod image_create;
 #[cfg(test)]
+mod image_import;
+#[cfg(test)]
+mod image_members;
+#[cfg(test)]
 mod image_save;
 #[cfg(test)]
 mod image_show;
+#[cfg(test)]
+mod image_tasks;
 #[cfg(test)]
 mod output_corpus;
 #[cfg(test)]

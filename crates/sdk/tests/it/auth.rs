@@ -237,7 +237,8 @@ async fn the_catalog_is_searched_by_interface_and_region() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "admin endpoint for image service in R3 region not found"
+        "Service 'image' is disabled because its configuration could not be loaded. The service is not present in the \
+         service catalog: admin endpoint for image service in R3 region not found"
     );
 }
 

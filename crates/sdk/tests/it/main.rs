@@ -11,5 +11,6 @@ mod data;
 mod errors;
 mod fake;
 mod images;
+mod imports;
 mod redirects;
 mod tls;

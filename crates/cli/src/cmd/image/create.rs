@@ -1,16 +1,16 @@
 //! `image create`
 
-use std::{
-    fs::File,
-    io::{self, IsTerminal, Seek},
-    os::fd::AsFd,
-    path::Path,
-};
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
-use vidimus_sdk::{CreatedImage, Image, ImageId, NewImage, Sent, Upload};
+use vidimus_sdk::{
+    CreatedImage, Image, ImageId, ImportMethod, ImportRequest, NewImage, Sent, Upload,
+};
 
-use super::{attributes, progress, project_id, refuse_dead_option};
+use super::{
+    attributes, progress, project_id, refuse_dead_option,
+    source::{self, Source},
+};
 use crate::{
     args::ImageCreate,
     cmd::Context,
@@ -18,31 +18,19 @@ use crate::{
     output::repr,
 };
 
-const IMPORT_METHOD: &str = "glance-direct";
-
-/// Where the data comes from.
-enum Source {
-    File(String),
-    Stdin,
-}
-
 pub(in crate::cmd) async fn create(arguments: ImageCreate, context: &Context) -> Result<()> {
     refuse_dead_option(arguments.dead_option())?;
     refuse_unsupported(&arguments)?;
     let owner = project_id(&arguments.project, context).await?;
-    let (name, source) = source(&arguments)?;
-    if arguments.size.is_some() && source.is_none() {
-        return Err(Error::Failed(
-            "--size requires image data via --file or stdin".to_owned(),
-        ));
-    }
+    let (name, source) = name_and_source(&arguments)?;
+    source::refuse_size_of_nothing(arguments.size, source.as_ref())?;
     let image = new_image(&arguments, name, owner).map_err(|error| match source {
         Some(_) => Error::Failed(format!("Image creation failed: {error}")),
         None => error,
     })?;
     // Opened before the image is created: no image should be left behind by a file that cannot be read.
     let data = match &source {
-        Some(source) => Some(open(source, &arguments)?),
+        Some(source) => Some(source.open(arguments.size)?),
         None => None,
     };
     let created = context.client.images().create(&image).await?;
@@ -103,16 +91,11 @@ fn refuse_unsupported(arguments: &ImageCreate) -> Result<()> {
 
 /// The image's name and the source of its data.
 ///
-/// Compat: without `--file`, standard input is the data unless it is a terminal, so a script with nothing on it creates an
-/// image of no bytes. If there is neither, a file whose path is the image's name is taken. For openstackclient a closed
-/// standard input is none; here it cannot be told from `/dev/null`, which Rust opens in its place.
-fn source(arguments: &ImageCreate) -> Result<(String, Option<Source>)> {
+/// Compat: if there is neither a file nor anything on standard input, a file whose path is the image's name is taken.
+fn name_and_source(arguments: &ImageCreate) -> Result<(String, Option<Source>)> {
     let name = arguments.name.clone();
-    if let Some(path) = arguments.file.as_ref().filter(|path| !path.is_empty()) {
-        return Ok((name, Some(Source::File(path.clone()))));
-    }
-    if !io::stdin().is_terminal() {
-        return Ok((name, Some(Source::Stdin)));
+    if let Some(source) = source::given(arguments.file.as_deref()) {
+        return Ok((name, Some(source)));
     }
     let path = Path::new(&name);
     if path.is_file() {
@@ -182,56 +165,6 @@ fn property(key: &str, value: &str) -> Result<Value> {
     })
 }
 
-fn open(source: &Source, arguments: &ImageCreate) -> Result<Upload> {
-    let file = match source {
-        Source::File(path) => open_file(path)?,
-        Source::Stdin => stdin_file()?,
-    };
-    let size_bytes = arguments.size.or_else(|| remaining_bytes(&file));
-    let mut data = Upload::from_reader(tokio::fs::File::from_std(file));
-    if let Some(size_bytes) = size_bytes {
-        data = data.with_size(size_bytes);
-    }
-    Ok(data)
-}
-
-fn open_file(path: &str) -> Result<File> {
-    let failed = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => {
-            Error::Failed(format!("{} is not a valid file", repr(&json!(path))))
-        }
-        _ => Error::File {
-            path: path.to_owned(),
-            source,
-        },
-    };
-    let file = File::open(path).map_err(failed)?;
-    let is_dir = file.metadata().map_err(failed)?.is_dir();
-    if is_dir {
-        return Err(failed(io::Error::from_raw_os_error(
-            rustix::io::Errno::ISDIR.raw_os_error(),
-        )));
-    }
-    Ok(file)
-}
-
-/// Standard input as a file, so that its size and position can be asked for.
-fn stdin_file() -> Result<File> {
-    let owned = io::stdin().as_fd().try_clone_to_owned();
-    owned.map(File::from).map_err(|source| Error::File {
-        path: "<stdin>".to_owned(),
-        source,
-    })
-}
-
-/// What is left of something that knows its end; pipes do not.
-fn remaining_bytes(mut file: &File) -> Option<u64> {
-    let position = file.stream_position().ok()?;
-    let end = file.seek(io::SeekFrom::End(0)).ok()?;
-    file.seek(io::SeekFrom::Start(position)).ok()?;
-    Some(end.saturating_sub(position))
-}
-
 async fn send(
     created: &CreatedImage,
     data: Upload,
@@ -243,7 +176,7 @@ async fn send(
     let supports_import = created
         .import_methods
         .iter()
-        .any(|method| method == IMPORT_METHOD);
+        .any(|method| method == ImportMethod::GlanceDirect.name());
     if arguments.use_import && !supports_import {
         return Err(Error::Failed(
             "Importing image was requested but the cloud does not support the image import method."
@@ -266,7 +199,7 @@ async fn send(
     sent?;
     if arguments.use_import {
         images
-            .import(id, &json!({"method": {"name": IMPORT_METHOD}}))
+            .import(id, &ImportRequest::new(ImportMethod::GlanceDirect))
             .await?;
     }
     Ok(())

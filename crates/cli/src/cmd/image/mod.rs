@@ -3,19 +3,30 @@
 mod attributes;
 mod create;
 mod delete;
+mod import;
 mod list;
+mod members;
 mod progress;
 mod save;
 mod set;
 mod show;
+mod source;
+mod stage;
+mod stores;
+mod tasks;
 mod unset;
 
 pub(super) use create::create;
 pub(super) use delete::delete;
+pub(super) use import::{import, import_info};
 pub(super) use list::list;
+pub(super) use members::{add_project, member_get, member_list, remove_project};
 pub(super) use save::save;
 pub(super) use set::set;
 pub(super) use show::show;
+pub(super) use stage::stage;
+pub(super) use stores::stores_list;
+pub(super) use tasks::{task_list, task_show};
 pub(super) use unset::unset;
 
 use super::Context;
