@@ -21,7 +21,7 @@ SDK = "openstack.tests.functional.image.v2"
 CLIENT = "openstackclient.tests.functional.image.v2"
 
 # What our `openstack` does not have and their tests call. One that is not needed any more fails the test.
-NOT_OURS = ("image import info", "image metadef", "image stores list", "token issue")
+NOT_OURS = ("image metadef", "token issue")
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ replaced before comparing; nothing else is.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,11 +78,15 @@ def prepare(api: Api) -> dict[str, str]:
 
 def prepare_for_reading(api: Api) -> dict[str, str]:
     """More to look at, which no command changes."""
-    return {
+    images = {
         **prepare(api),
         "bare": api.create(name="bare", disk_format=None, container_format=None),
         "Ünïcode ☃": api.create(name="Ünïcode ☃", note='quo"te, co,mma'),
+        "shared": api.create(name="shared", visibility="shared"),
     }
+    for project in ("a-project", "another"):
+        api.send("POST", f"/v2/images/{images['shared']}/members", json.dumps({"member": project}).encode())
+    return images
 
 
 CREATES = [
@@ -200,6 +205,40 @@ CACHE_LISTS = [
 ]
 
 # What the argument parser refuses, before anything is sent.
+AROUND_IMPORTS = [
+    *(command(f"image import info -f {form}") for form in SHOW_FORMATS),
+    *(
+        command(f"image {words}")
+        for words in (
+            "import info -c nothing", "import info extra", "import info --fit-width", "stores list", "stores list --detail", "stores list extra",
+            "task list", "task list -f csv", "task list --limit 1", "task list --status success", "task list --status failure", "task list --type import",
+            "task list --sort-key created_at --sort-dir asc", "task list --sort-key weight --limit 1", "task list --sort-dir up",
+            "task list --marker nope", "task list --marker {plain}", "task list --limit -1", "task list --max-items x", "task list --status odd",
+            "task list -c ID -c Type --sort-column Type", "task show nope", "task show", "task show {plain}",
+            "member list shared", "member get shared a-project", "member list plain", "member list nope", "member list {shared} -c Status", "member list", "member get shared nobody",
+            "member get nope a-project", "member get shared", "member list shared --project-domain x",
+            "import plain", "import queued", "import nope", "import bare", "import queued --method web-download", "import queued --uri http://h/x",
+            "import queued --method web-download --uri nothing", "import plain --method web-download --uri http://h/x",
+            "import queued --method copy-image --all-stores", "import plain --method copy-image", "import plain --method glance-download",
+            "import queued --remote-region r", "import queued --remote-image r", "import queued --remote-service-interface r",
+            "import queued --method odd", "import", "import queued --store a --all-stores", "import queued --allow-failure --disallow-failure",
+            "import --store a queued", "stage", "stage nope", "stage queued --size 0", "stage queued --size x",
+        )
+    ),
+]  # fmt: skip
+
+# An import that starts belongs to a project, so the rest of this is in `test_signed_in.py`.
+STAGES = [
+    command("image stage queued --file {folder}/qcow2"),
+    command("image stage {queued} --file {folder}/raw --size 15 --progress"),
+    command("image stage queued", stdin=SOME, name="image stage from a pipe"),
+    command("image stage queued", terminal=True, name="image stage without data"),
+    command("image stage queued --size 3", terminal=True, name="image stage of a size without data"),
+    command("image stage queued --file {folder}/missing"),
+    command("image stage plain --file {folder}/raw"),
+    command("image stage plain --file {folder}/missing"),
+]
+
 USAGE = [
     command(line)
     for line in (
@@ -228,8 +267,8 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], str]] = {
     ),
 }
 
-READS = [*LISTS, *SHOWS, *CACHE_LISTS, *USAGE]
-WRITES = [*CREATES, *CHANGES, *SAVES, *CACHES]
+READS = [*LISTS, *SHOWS, *CACHE_LISTS, *AROUND_IMPORTS, *USAGE]
+WRITES = [*CREATES, *CHANGES, *SAVES, *CACHES, *STAGES]
 # The names of the files that `furnish` puts down.
 GIVEN = {"qcow2", "iso", "raw"}
 

@@ -1,4 +1,4 @@
-"""An `openstack` program as a subprocess: Python's or ours, without Keystone, with nothing of the user's around it."""
+"""An `openstack` program as a subprocess: Python's or ours, with nothing of the user's around it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pty
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,12 +35,16 @@ class Result:
 
 
 class Client:
-    """One program against one server; its home is an empty folder, so no clouds.yaml is found."""
+    """One program against one server; its home is an empty folder, so no clouds.yaml is found.
 
-    def __init__(self, program: Path | WarmPython, url: str, home: Path):
+    `auth` are the variables it signs in with. Without, it does not sign in.
+    """
+
+    def __init__(self, program: Path | WarmPython, url: str, home: Path, auth: Mapping[str, str] | None = None):
         self.program = program
         self.url = url
         self.home = home
+        self.auth = {"OS_AUTH_TYPE": "none", "OS_ENDPOINT": url} if auth is None else auth
 
     def run(self, *arguments: str | Path, stdin: bytes | None = None, terminal: bool = False) -> Result:
         """Standard input is empty unless given. With `terminal` it is one, and nothing is typed."""
@@ -48,8 +52,7 @@ class Client:
             "PATH": os.environ["PATH"],
             "HOME": str(self.home),
             "LANG": "C.UTF-8",
-            "OS_AUTH_TYPE": "none",
-            "OS_ENDPOINT": self.url,
+            **self.auth,
         }
         argv = [str(argument) for argument in arguments]
         with tempfile.TemporaryDirectory() as name, _source(Path(name), stdin, terminal) as source:

@@ -6,6 +6,7 @@ A region's folder is a home: with it as the current folder every client finds `c
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from openstack.connection import Connection
 
 from harness.auth_proxy import AuthProxy
 from harness.glance import Glance, Options
-from harness.keystone import Keystone
+from harness.keystone import Keystone, authtoken
+from harness.process import free_port
 from harness.server import Server
 from harness.vidimus import beside_glance
 
@@ -46,17 +48,23 @@ class Cloud:
     """Everything runs from the constructor's return until `stop`."""
 
     def __init__(self, directory: Path):
-        with ExitStack() as stack:
-            self.keystone = stack.enter_context(Keystone(directory / "keystone"))
-            options = Options(
-                flavor="keystone+cachemanagement",
-                backends=("fast", "slow"),
-                # Ours does not read the first, Glance not the second.
-                sections={"keystone_authtoken": self.keystone.authtoken(), "vidimus": {"auth": "proxy"}},
-            )
-            glance = stack.enter_context(Glance(directory / "glance", options=options))
+        port = free_port()
+        tokens = authtoken(f"http://127.0.0.1:{port}/v3")
+        options = Options(
+            flavor="keystone+cachemanagement",
+            backends=("fast", "slow"),
+            # Ours does not read the first, Glance not the second.
+            sections={"keystone_authtoken": tokens, "vidimus": {"auth": "proxy"}},
+        )
+        with ExitStack() as stack, ThreadPoolExecutor() as pool:
+            # Both take their time, and neither needs the other to start.
+            starting = pool.submit(Glance, directory / "glance", options=options)
+            try:
+                self.keystone = stack.enter_context(Keystone(directory / "keystone", port))
+            finally:
+                glance = stack.enter_context(starting.result())
             vidimus = stack.enter_context(beside_glance(directory / "vidimus", options))
-            proxy = stack.enter_context(AuthProxy(directory / "proxy", vidimus.url, self.keystone.authtoken()))
+            proxy = stack.enter_context(AuthProxy(directory / "proxy", vidimus.url, tokens))
             self.regions = {
                 server.name: self._region(directory, server, url) for server, url in ((glance, glance.url), (vidimus, proxy.url))
             }

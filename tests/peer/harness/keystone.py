@@ -44,15 +44,32 @@ SYSTEM_ADMIN = "devstack-system-admin"
 SERVICE = Person("service", "glance", "service", ("admin", "service"))
 
 
+def sign_in(url: str, person: Person) -> dict[str, str]:
+    """What keystoneauth needs to sign in at the Keystone with this URL."""
+    return {
+        "auth_url": url,
+        "username": person.user,
+        "password": PASSWORD,
+        "user_domain_id": "default",
+        "project_name": person.project,
+        "project_domain_id": "default",
+    }
+
+
+def authtoken(url: str) -> Mapping[str, str]:
+    """`[keystone_authtoken]`: how keystonemiddleware asks the Keystone with this URL about tokens."""
+    return {"www_authenticate_uri": url, "auth_type": "password", **sign_in(url, SERVICE)}
+
+
 class Keystone:
     """A Keystone that answers, from the constructor's return until `stop`, and knows `PEOPLE`."""
 
     name = "keystone"
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, port: int = 0):
         self.dir = directory.resolve()
         self.dir.mkdir(parents=True, exist_ok=True)
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}/v3"
         self.log = self.dir / "keystone.log"
         self._write_config()
@@ -91,28 +108,14 @@ class Keystone:
 
     def clouds(self, region: str) -> str:
         """The text of a `clouds.yaml` with a cloud for each of `PEOPLE`, and one for the whole system's admin."""
-        named = {person.cloud: {"auth": self._sign_in(person), "region_name": region} for person in PEOPLE}
-        system = {name: value for name, value in self._sign_in(PEOPLE[0]).items() if not name.startswith("project")}
+        named = {person.cloud: {"auth": sign_in(self.url, person), "region_name": region} for person in PEOPLE}
+        system = {name: value for name, value in sign_in(self.url, PEOPLE[0]).items() if not name.startswith("project")}
         named[SYSTEM_ADMIN] = {"auth": {**system, "system_scope": "all"}, "region_name": region}
         # JSON is YAML.
         return json.dumps({"clouds": named}, indent=2)
 
-    def authtoken(self) -> Mapping[str, str]:
-        """`[keystone_authtoken]`: how keystonemiddleware asks this Keystone about tokens."""
-        return {"www_authenticate_uri": self.url, "auth_type": "password", **self._sign_in(SERVICE)}
-
-    def _sign_in(self, person: Person) -> dict[str, str]:
-        return {
-            "auth_url": self.url,
-            "username": person.user,
-            "password": PASSWORD,
-            "user_domain_id": "default",
-            "project_name": person.project,
-            "project_domain_id": "default",
-        }
-
     def _connect(self) -> Connection:
-        return openstack.connect(auth=self._sign_in(PEOPLE[0]), load_yaml_config=False, load_envvars=False)
+        return openstack.connect(auth=sign_in(self.url, PEOPLE[0]), load_yaml_config=False, load_envvars=False)
 
     def _add_people(self) -> None:
         """Users, projects and their roles; the admin and the roles are there from the bootstrap."""
