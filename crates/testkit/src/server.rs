@@ -178,6 +178,12 @@ impl TestServer {
             * 1024
     }
 
+    /// How many files, sockets among them, the process has open.
+    pub fn open_files(&self) -> usize {
+        let path = format!("/proc/{}/fd", self.running().child.id());
+        fs::read_dir(path).expect("the server's files").count()
+    }
+
     fn running(&self) -> &Running {
         self.running.as_ref().expect("the server runs")
     }
