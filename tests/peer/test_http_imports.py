@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from harness.golden import Golden, alike, comparable, record
 from harness.process import free_port
 from harness.source import Source
 from harness.vidimus import beside_glance
+from replay import import_plugins
 from replay.callers import ADMIN
 from replay.import_differences import differences
 from replay.imports import scenarios, store_scenarios
@@ -22,7 +24,34 @@ PORT = free_port()
 FILTER = {"import_filtering_opts": {"allowed_hosts": "[127.0.0.1]", "allowed_ports": "[]"}}
 ONE = Options(identity=True, cache=False, flavor="", sections=FILTER)
 THREE = Options(identity=True, cache=False, flavor="", sections=FILTER, backends=("fast", "slow", "cold"))
-SITES = ((ONE, scenarios), (THREE, store_scenarios))
+PLUGGED = Options(
+    identity=True,
+    cache=False,
+    flavor="",
+    sections={
+        **FILTER,
+        "image_import_opts": {
+            "image_import_plugins": "[no_op,image_decompression,inject_image_metadata,image_conversion]"
+        },
+        "inject_metadata_properties": {"inject": "colour:red,os_glance_colour:red"},
+        "image_conversion": {"output_format": "raw"},
+        # Glance limits what it calls through Python, and under uWSGI does not know where that is.
+        "wsgi": {"python_interpreter": sys.executable},
+    },
+)
+PARALLEL = Options(
+    identity=True,
+    cache=False,
+    flavor="",
+    sections={**FILTER, "image_import_opts": {"max_parallel_stores": "2"}},
+    backends=("fast", "slow", "cold"),
+)
+SITES = (
+    (ONE, scenarios),
+    (THREE, store_scenarios),
+    (PLUGGED, import_plugins.scenarios),
+    (PARALLEL, import_plugins.parallel_scenarios),
+)
 CASES = [
     f"{scenario.name}/{step.name}"
     for _, build in SITES

@@ -146,6 +146,8 @@ impl<'a> Imports<'a> {
     }
 
     /// Makes one step; `false`, and nothing done, if the task holds no lock on the image or the image is elsewhere.
+    ///
+    /// The last step also takes away what Glance has noted of copies that never came.
     pub async fn step(&self, step: &ImportStep) -> Result<bool> {
         let now = now();
         let dialect = self.db.dialect();
@@ -176,6 +178,7 @@ impl<'a> Imports<'a> {
         }
         properties::set(&tx, dialect, id, &step.set_properties, now).await?;
         if let Some(end) = &step.end {
+            locations::remove_placeholders(&tx, dialect, id, now).await?;
             tasks::finish(&tx, dialect, &step.task, end, now).await?;
             unlock(&tx, id, &step.task).await?;
         }

@@ -122,6 +122,32 @@ pub(crate) async fn insert(
     Ok(())
 }
 
+/// What the addresses begin with that Glance writes down while it imports into several stores at the same time. There is
+/// no data at such a place.
+const PLACEHOLDER: &str = "pending://parallel-import/";
+
+/// Takes placeholders away that an import has left on the image.
+pub(crate) async fn remove_placeholders(
+    conn: &impl ConnectionTrait,
+    dialect: Dialect,
+    id: &ImageId,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let update = Query::update()
+        .table("image_locations")
+        .value("status", LocationStatus::Deleted.as_str())
+        .value("deleted", true)
+        .value("deleted_at", dialect.time(now))
+        .value("updated_at", dialect.time(now))
+        .and_where(Expr::col("image_id").eq(id.as_str()))
+        .and_where(Expr::col("status").ne(LocationStatus::Active.as_str()))
+        .and_where(Expr::col("value").like(format!("{PLACEHOLDER}%")))
+        .and_where(dialect.is_false(("image_locations", "deleted")))
+        .to_owned();
+    conn.execute(&update).await?;
+    Ok(())
+}
+
 /// Marks the locations of an image for removal and returns them.
 pub(crate) async fn await_removal(
     conn: &impl ConnectionTrait,
@@ -129,6 +155,7 @@ pub(crate) async fn await_removal(
     id: &ImageId,
     now: DateTime<Utc>,
 ) -> Result<Vec<LocationRecord>> {
+    remove_placeholders(conn, dialect, id, now).await?;
     let select = Query::select()
         .columns(record::LOCATION_COLUMNS.iter().copied())
         .from("image_locations")

@@ -74,6 +74,21 @@ impl Inspector {
         self.vmdk.follow(&self.head, position, chunk);
     }
 
+    /// Whether bytes further on can still change what the stream turns out to be.
+    ///
+    /// Once this says no, a file of known size need not be read to its end: see [`skip`](Self::skip).
+    pub fn wants_more(&self) -> bool {
+        self.head.len() < HEAD_BYTES || self.vhdx.is_after(&self.head) || self.vmdk.is_after()
+    }
+
+    /// Counts bytes of the stream that are not shown.
+    ///
+    /// Skipping what [`wants_more`](Self::wants_more) asked for never makes a stream look safer: what could not be
+    /// checked is refused.
+    pub fn skip(&mut self, bytes: u64) {
+        self.bytes_read += bytes;
+    }
+
     /// How many bytes have been fed.
     pub fn bytes_read(&self) -> u64 {
         self.bytes_read

@@ -406,6 +406,23 @@ proptest! {
     }
 
     #[test]
+    fn bytes_nobody_asks_for_need_not_be_shown(damage in damage(), cut in 1usize..100_000) {
+        let disk = damage.apply();
+        let look = |may_skip: bool| {
+            let mut inspector = Inspector::new();
+            for chunk in disk.chunks(cut) {
+                if may_skip && !inspector.wants_more() {
+                    inspector.skip(chunk.len() as u64);
+                } else {
+                    inspector.feed(chunk);
+                }
+            }
+            (inspector.bytes_read(), inspector.identify(&Rules::default()))
+        };
+        prop_assert_eq!(look(true), look(false));
+    }
+
+    #[test]
     fn nothing_panics_and_memory_is_bounded(bytes in prop::collection::vec(any::<u8>(), 0..2000), disk in 0..12usize) {
         let mut stream = disks().swap_remove(disk);
         let keep = stream.len().min(16);
@@ -429,4 +446,14 @@ fn every_single_cut_gives_the_same_verdict() {
             assert_eq!(verdicts(&disk, &[cut, usize::MAX]), whole, "cut at {cut}");
         }
     }
+}
+
+#[test]
+fn the_end_of_a_large_raw_disk_need_not_be_shown() {
+    let mut inspector = Inspector::new();
+    inspector.feed(&vec![0; MIB]);
+    assert!(!inspector.wants_more());
+    let mut inspector = Inspector::new();
+    inspector.feed(&vhdx()[..MIB]);
+    assert!(inspector.wants_more(), "the tables follow");
 }

@@ -61,6 +61,11 @@ impl Trail {
         }
     }
 
+    /// Whether the chain may go on.
+    pub(crate) fn is_after(&self, head: &[u8]) -> bool {
+        head.starts_with(MAGIC) && !matches!(self, Trail::End(_) | Trail::Lost)
+    }
+
     fn step(&mut self, position: u64, chunk: &[u8]) -> Option<Trail> {
         match self {
             Trail::RegionTable(table) => {

@@ -9,9 +9,10 @@ use vidimus_cache::{CacheConfig, ImageCache};
 use vidimus_db::{Db, DbConfig};
 use vidimus_digest::Algorithm;
 use vidimus_fetch::{Fetcher, Trust, UriFilter};
-use vidimus_inspect::Rules;
+use vidimus_inspect::{Format, Rules};
 use vidimus_service::{
-    CacheRecord, ImageService, ImportConfig, NotificationConfig, NotificationDriver, ServiceConfig,
+    CacheRecord, ImageService, ImportConfig, NotificationConfig, NotificationDriver, PluginConfig,
+    QemuImg, ServiceConfig,
 };
 use vidimus_store::{FilesystemConfig, FilesystemStore, HttpStore, Store, StoreSet};
 use vidimus_types::schema::SchemaOptions;
@@ -324,6 +325,8 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
             stage_host: settings.server.self_reference_url.clone(),
             filter: uri_filter(settings),
             copied_properties: settings.imports.copied_properties.clone(),
+            plugins: plugins(settings),
+            max_parallel_stores: settings.imports.max_parallel_stores,
         },
         notifications: notifications(&settings.notifications),
         cache_downloads: settings.api.flavor.has_caching,
@@ -346,6 +349,23 @@ fn notifications(settings: &Notifications) -> NotificationConfig {
             .collect(),
         publisher_id: settings.publisher_id.clone(),
         disabled: settings.disabled.clone(),
+    }
+}
+
+/// What is done with the data of imports.
+fn plugins(settings: &Settings) -> PluginConfig {
+    let imports = &settings.imports;
+    PluginConfig {
+        plugins: imports.plugins.clone(),
+        injected: imports.injected.clone(),
+        roles_without_injection: imports.roles_without_injection.clone(),
+        output_format: Format::from_name(&imports.output_format).unwrap_or(Format::Raw),
+        vmdk_types: settings.images.vmdk_allowed_types.clone(),
+        qemu_img: QemuImg {
+            program: imports.qemu_img.clone(),
+            timeout: imports.conversion_timeout,
+        },
+        max_expansion: imports.decompression_ratio,
     }
 }
 

@@ -9,7 +9,7 @@ use vidimus_fetch::UriFilter;
 use vidimus_inspect::Rules;
 use vidimus_types::schema::SchemaOptions;
 
-use crate::notify::NotificationConfig;
+use crate::{import::PluginConfig, notify::NotificationConfig};
 
 /// Settings of the use cases.
 #[derive(Debug, Clone)]
@@ -96,6 +96,10 @@ pub struct ImportConfig {
     pub filter: UriFilter,
     /// How properties begin that are copied from an image of another region (`glance_download_properties`).
     pub copied_properties: Vec<String>,
+    /// What is done with the data on its way.
+    pub plugins: PluginConfig,
+    /// Into how many stores the data of one image goes at the same time (`max_parallel_stores`).
+    pub max_parallel_stores: usize,
 }
 
 impl Default for ImportConfig {
@@ -108,6 +112,8 @@ impl Default for ImportConfig {
             copied_properties: ["hw_", "trait:", "os_distro", "os_secure_boot", "os_type"]
                 .map(str::to_owned)
                 .to_vec(),
+            plugins: PluginConfig::default(),
+            max_parallel_stores: 1,
         }
     }
 }

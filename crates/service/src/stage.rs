@@ -3,7 +3,10 @@
 //! The folder is a store of its own kind: what lies there is whole and durable, under the name of its image, as Glance
 //! keeps it. An image has staged data exactly as long as it is `uploading`, or `importing` from there.
 
-use std::{io, path::Path};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use bytes::Bytes;
 use futures_util::Stream;
@@ -156,6 +159,28 @@ impl ImageService {
         self.parts.staging.places_of(id).into_iter().next()
     }
 
+    /// The file in which data is staged for an image.
+    pub(crate) fn staged_path(&self, id: &ImageId) -> Option<PathBuf> {
+        let location = self.staged_at(id)?;
+        location.url.strip_prefix("file://").map(PathBuf::from)
+    }
+
+    /// Removes what an import that was cut off left beside the staged data of an image.
+    pub(crate) async fn clear_beside_staged(&self, id: &ImageId) -> io::Result<()> {
+        let staged = self.staged_path(id);
+        let Some(folder) = staged.as_deref().and_then(Path::parent) else {
+            return Ok(());
+        };
+        let prefix = format!("{id}.");
+        let mut files = tokio::fs::read_dir(folder).await?;
+        while let Some(file) = files.next_entry().await? {
+            if file.file_name().to_string_lossy().starts_with(&prefix) {
+                tokio::fs::remove_file(file.path()).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// How much is staged for an image, if anything.
     pub(crate) async fn staged_size(&self, id: &ImageId) -> Option<u64> {
         let location = self.staged_at(id)?;
@@ -184,11 +209,8 @@ impl ImageService {
     ///
     /// Safe while other nodes stage into the same folder: an image is there before its data is.
     pub(crate) async fn clear_staging(&self) -> Result<u64> {
-        let Some(place) = self.staged_at(&ImageId::random()) else {
-            return Ok(0);
-        };
-        let folder = place.url.strip_prefix("file://").map(Path::new);
-        let Some(folder) = folder.and_then(Path::parent) else {
+        let place = self.staged_path(&ImageId::random());
+        let Some(folder) = place.as_deref().and_then(Path::parent) else {
             return Ok(0);
         };
         let mut removed = 0;

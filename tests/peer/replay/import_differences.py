@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
+from harness.source import ABC
+from replay import import_plugins
 from replay.differences import Difference, queued_image, refusal
 from replay.steps import Ids
 
@@ -32,11 +35,143 @@ def failed_task(image: str, request: dict[str, Any], stores: list[str | None], m
     return {"tasks": [task]}
 
 
+GLANCE_DIRECT = {"method": {"name": "glance-direct"}}
+WHY = "the task says why it failed, and not only that it did"
+
+
+def plugin_differences() -> list[Difference]:
+    """On the site with plugins."""
+    ids = import_plugins.IDS
+
+    def told(name: str, cause: str, reason: str = WHY) -> Difference:
+        number = {**import_plugins.UNSOUND, **import_plugins.BROKEN_ARCHIVES}[name][0]
+        return Difference(reason, (f"plugins/tasks of {name}",), body=failed_task(ids[number], GLANCE_DIRECT, [None], cause))
+
+    def converting(name: str, cause: str) -> Difference:
+        return told(name, f"Plugin image_conversion: {cause}")
+
+    def unpacking(name: str, cause: str) -> Difference:
+        return told(name, f"Plugin image_decompression: {cause}")
+
+    tried_twice = failed_task(
+        ids[21], GLANCE_DIRECT, [None], "Plugin image_conversion: The image is declared as raw, but its data is qcow2."
+    )["tasks"]
+    succeeded = {**tried_twice[0], "status": "success", "message": "Copied 0 MiB", "result": {"image_id": ids[21]}}
+    return [
+        converting("qcow2 as raw", "The image is declared as raw, but its data is qcow2."),
+        converting("raw as qcow2", "The image is declared as qcow2, but its data is raw."),
+        converting("medium as raw", "The image is declared as raw, but its data is iso."),
+        converting("backing file", "Image failed safety checks"),
+        converting("data file", "Image failed safety checks"),
+        converting("flat vmdk", "Image failed safety checks"),
+        converting("ami", "The image is declared as ami, but its data is raw."),
+        converting("qcow2 in qcow2", "Converted to raw, the image is taken for qcow2."),
+        unpacking("cut gzip", "The archive is damaged: incomplete deflate stream."),
+        unpacking("two in a zip", "The archive has 2 files in it and must have one."),
+        unpacking("lha", "LHA archives are not unpacked here."),
+        Difference(WHY, ("plugins/tasks of after qcow2 as raw",), body={"tasks": [*tried_twice, succeeded]}),
+        Difference(
+            "what a plugin refuses sends the image back to `queued`; Glance leaves it in `importing` for ever",
+            tuple(f"plugins/show {name}" for name in import_plugins.BROKEN_ARCHIVES),
+            merge={"status": "queued", "size": None},
+        ),
+        Difference(
+            "qemu-img reads a `vhd`; Glance calls it by a name qemu-img does not know",
+            ("plugins/show vhd",),
+            merge=of_vhd(),
+        ),
+        Difference(
+            "qemu-img reads a `vhd`; Glance calls it by a name qemu-img does not know",
+            ("plugins/tasks of vhd",),
+            body={
+                "tasks": [
+                    {
+                        **failed_task(ids[7], GLANCE_DIRECT, [None], "Copied 1 MiB")["tasks"][0],
+                        "status": "success",
+                        "result": {"image_id": ids[7]},
+                    }
+                ]
+            },
+        ),
+        Difference(
+            "qemu-img reads a `vhd`; Glance calls it by a name qemu-img does not know",
+            ("plugins/download vhd",),
+            status=200,
+            headers={
+                "content-type": "application/octet-stream",
+                "content-length": "right",
+                "content-md5": str(of_vhd()["checksum"]),
+            },
+            body=f"<{len(import_plugins.vhd_as_raw())} bytes>",
+        ),
+    ]
+
+
+def of_vhd() -> dict[str, Any]:
+    """What there is to know of the converted `vhd`."""
+    raw = import_plugins.vhd_as_raw()
+    return {
+        "status": "active",
+        "disk_format": "raw",
+        "size": len(raw),
+        "virtual_size": len(raw),
+        "checksum": hashlib.md5(raw).hexdigest(),
+        "os_hash_algo": "sha512",
+        "os_hash_value": hashlib.sha512(raw).hexdigest(),
+    }
+
+
+def parallel_differences(source: str) -> list[Difference]:
+    """On the site that fills two stores at the same time."""
+    ids = Ids(0xB1)
+    stores: list[str | None] = ["fast", "slow", "cold"]
+    missing = {"method": {"name": "web-download", "uri": f"{source}/missing"}, "all_stores": True}
+    unchecked = "what is not what it is declared to be is refused, into however many stores it goes"
+    return [
+        *(
+            Difference(
+                "the size of the disk is known, into however many stores it goes",
+                (f"parallel/show {name}",),
+                merge={"virtual_size": size},
+            )
+            for name, size in (("all", len(import_plugins.RAW)), ("two", len(import_plugins.RAW)), ("web", len(ABC)))
+        ),
+        Difference(
+            WHY,
+            ("parallel/tasks of missing",),
+            body=failed_task(ids[6], missing, stores, "Fetching the data failed: the server answered with status 404"),
+        ),
+        Difference(
+            unchecked,
+            ("parallel/tasks of wrong",),
+            body=failed_task(
+                ids[7],
+                {**GLANCE_DIRECT, "all_stores": True},
+                stores,
+                "Image disk_format qcow2 does not match stream data raw",
+            ),
+        ),
+        Difference(
+            unchecked,
+            ("parallel/show wrong",),
+            body={
+                **queued_image(ids[7], disk_format="qcow2", container_format="bare", owner="owner"),
+                "os_glance_importing_to_stores": "",
+                "os_glance_failed_import": "cold,fast,slow",
+            },
+        ),
+        Difference(
+            "Glance lists its own folders as stores once it has used them",
+            (*(f"parallel/create for {name}" for name in ("two", "one", "web", "missing", "any")), "parallel/create wrong"),
+            headers={"openstack-image-store-ids": "cold, fast, slow"},
+        ),
+    ]
+
+
 def differences(source: str) -> list[Difference]:
     def download(name: str) -> dict[str, Any]:
         return {"method": {"name": "web-download", "uri": f"{source}/{name}"}}
 
-    why = "the task says why it failed, and not only that it did"
     unsent = "Fetching the data failed: the server answered with status 404"
     stuck = (
         "an import that fails sends the image back to where its owner can go on from; Glance leaves it in `importing`, or"
@@ -73,10 +208,10 @@ def differences(source: str) -> list[Difference]:
             body=refusal("Bad Request", 400, "Import request requires a 'method' field."),
         ),
         Difference(
-            why, ("imports/tasks of missing",), body=failed_task(FLOW[4], download("missing"), [None], unsent)
+            WHY, ("imports/tasks of missing",), body=failed_task(FLOW[4], download("missing"), [None], unsent)
         ),
         Difference(
-            why,
+            WHY,
             ("imports/tasks of stray",),
             body=failed_task(
                 FLOW[5],
@@ -86,7 +221,7 @@ def differences(source: str) -> list[Difference]:
             ),
         ),
         Difference(
-            why,
+            WHY,
             ("stores/tasks of missing",),
             body=failed_task(
                 STORES[6], {**download("missing"), "stores": ["fast", "slow"]}, ["fast", "slow"], unsent
@@ -121,6 +256,8 @@ def differences(source: str) -> list[Difference]:
                 "Tasks cannot be started directly at this site. Use POST /v2/images/{image_id}/import.",
             ),
         ),
+        *plugin_differences(),
+        *parallel_differences(source),
         Difference(
             "Glance lists its own folders as stores once it has used them",
             tuple(f"stores/create for {name}" for name in ("two", "all", "any", "header", "missing")),

@@ -101,6 +101,38 @@ async fn a_step_without_the_lock_changes_nothing() {
 }
 
 #[tokio::test]
+async fn an_import_that_ends_leaves_no_placeholder_of_glance() {
+    let test = TestDb::new().await;
+    let id = queued(&test).await;
+    test.imports().start(&start(id, "holder")).await.unwrap();
+    for (store, status) in [("fast", "pending"), ("slow", "uploading")] {
+        let place = format!("pending://parallel-import/{id}/{store}");
+        test.sql(
+            "INSERT INTO image_locations (image_id, value, meta_data, status, created_at, deleted)
+             VALUES (?, ?, '{\"store\": \"fast\", \"os_glance_parallel_import\": \"pending\"}', ?,
+                     '2026-01-01 00:00:00.000000', 0)",
+            [id.as_str().into(), place.into(), status.into()],
+        )
+        .await;
+    }
+    let count = "SELECT count(*) AS x FROM image_locations WHERE deleted = 0";
+    let shown = test.images().get(&Scope::admin(), &id).await.unwrap();
+    assert_eq!(shown.locations, []);
+    assert_eq!(test.column::<i64>(count).await, [2]);
+    let mut step = ImportStep::new(id, "holder");
+    step.status = Some((ImageStatus::Importing, ImageStatus::Active));
+    step.copies = vec![facts("one")];
+    step.formats = Some(("raw".to_owned(), "bare".to_owned()));
+    step.end = Some(end(TaskStatus::Success, TimeDelta::hours(1)));
+    assert!(test.imports().step(&step).await.unwrap());
+    assert_eq!(test.column::<i64>(count).await, [1]);
+    let after = test.images().get(&Scope::admin(), &id).await.unwrap();
+    assert_eq!(after.locations.len(), 1);
+    assert_eq!(after.disk_format.as_deref(), Some("raw"));
+    assert_eq!(after.container_format.as_deref(), Some("bare"));
+}
+
+#[tokio::test]
 async fn only_the_lock_that_was_looked_at_can_be_taken_over() {
     let test = TestDb::new().await;
     let id = queued(&test).await;

@@ -68,6 +68,16 @@ impl Trail {
         }
     }
 
+    /// Whether something is still to come that counts.
+    pub(crate) fn is_after(&self) -> bool {
+        match self {
+            Trail::Sparse {
+                descriptor, footer, ..
+            } => footer.is_some() || descriptor.complete().is_none(),
+            Trail::Unknown | Trail::Malformed { .. } => false,
+        }
+    }
+
     fn behind(header: SparseHeader) -> Trail {
         let announces_footer = header.announces_footer();
         if !matches!(header.version, 1..=3) {

@@ -7,8 +7,12 @@
 mod fetch;
 mod glance_download;
 mod lock;
+mod parallel;
+mod plugins;
 mod recover;
 mod run;
+
+pub use plugins::{Plugin, PluginConfig};
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
@@ -96,19 +100,8 @@ struct Job {
     adopts_formats: bool,
     /// Properties that come with the data.
     adopted_properties: Vec<(String, String)>,
-}
-
-impl Job {
-    /// Disk and container format, where they come from elsewhere together with the data.
-    fn adopted_formats(&self) -> Option<(String, String)> {
-        let format = |name: &Option<String>| name.clone().unwrap_or_default();
-        self.adopts_formats.then(|| {
-            (
-                format(&self.record.disk_format),
-                format(&self.record.container_format),
-            )
-        })
-    }
+    /// Properties that a plugin sets on the image.
+    injected: Vec<(String, String)>,
 }
 
 impl ImportRequest {
@@ -235,6 +228,7 @@ impl ImageService {
             adopts_formats: false,
             adopted_properties: Vec::new(),
             must_all_succeed: request.must_all_succeed,
+            injected: self.injected_for(ctx, request.method),
             stores,
             record,
         };

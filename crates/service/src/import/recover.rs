@@ -65,6 +65,9 @@ impl ImageService {
         let id = record.id;
         let stores = self.stores_named(task);
         self.remove_unrecorded(record, &stores).await;
+        if let Err(error) = self.clear_beside_staged(&id).await {
+            tracing::warn!(image.id = %id, error = &error as &dyn std::error::Error, "files of an import plugin could not be removed");
+        }
         let mut progress = Progress::of(self, record);
         for store in &stores {
             if !self.stores_of(record).contains(&store.as_str()) {
@@ -112,7 +115,7 @@ impl ImageService {
     }
 
     /// Removes copies that were put and never recorded.
-    async fn remove_unrecorded(&self, record: &ImageRecord, stores: &[StoreId]) {
+    pub(super) async fn remove_unrecorded(&self, record: &ImageRecord, stores: &[StoreId]) {
         let recorded: Vec<&str> = record
             .locations
             .iter()

@@ -1,18 +1,15 @@
-//! The work of an import: fetch, store, commit, and what happens when one of these fails.
+//! The work of an import: fetch, let the plugins have it, store, and what happens when one of these fails.
 //!
-//! Copies are put first and recorded afterwards, so that nothing is recorded that is not whole. When all stores must
-//! succeed, one step records all copies and makes the image active; else the first success does, and the others follow.
 //! Whatever fails, the image goes back to a status from which its owner can go on: to `uploading` with what was staged, if
 //! only a store failed; to `queued`, if the data was at fault or never came; a copy leaves it `active`.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
-use serde_json::json;
 use vidimus_db::{Content, ImageRecord, ImportStep, UploadFacts};
 use vidimus_store::{Location, StoreRead};
 use vidimus_types::{ImageStatus, StoreId};
 
-use super::{Job, Method, Progress};
+use super::{Job, Method, Progress, plugins::Prepared};
 use crate::{
     Error, ImageService,
     notify::{Event, payload},
@@ -28,7 +25,7 @@ pub(super) enum Broken {
     Data(String),
     /// It could not be fetched.
     Source(String),
-    /// A store failed; what is staged is good.
+    /// A store or this node failed; what is staged is good.
     Store(String),
     /// The image is gone, or somebody else has the lock. Nothing is left to be said to anybody.
     Unwanted,
@@ -43,6 +40,16 @@ impl Broken {
                 tracing::warn!(store.id = %store, error = &other as &dyn std::error::Error, "import to a store failed");
                 Self::Store(format!("Store `{store}`: {other}"))
             }
+        }
+    }
+
+    /// Names the plugin at which it ended.
+    pub(super) fn of_plugin(self, name: &str) -> Self {
+        match self {
+            Self::Data(text) => Self::Data(format!("Plugin {name}: {text}")),
+            Self::Source(text) => Self::Source(format!("Plugin {name}: {text}")),
+            Self::Store(text) => Self::Store(format!("Plugin {name}: {text}")),
+            Self::Unwanted => Self::Unwanted,
         }
     }
 
@@ -77,7 +84,7 @@ impl ImageService {
         progress.begin(&job.stores);
         // In a task of its own, so that a panic is a failure like others.
         let service = self.clone();
-        let job = std::sync::Arc::new(job);
+        let job = Arc::new(job);
         let work = {
             let (job, mut progress) = (job.clone(), progress.clone());
             tokio::spawn(async move { service.import(&job, &mut progress).await })
@@ -101,113 +108,28 @@ impl ImageService {
         }
     }
 
-    async fn import(&self, job: &Job, progress: &mut Progress) -> Result<(), Broken> {
+    async fn import(&self, job: &Arc<Job>, progress: &mut Progress) -> Result<(), Broken> {
         let adopting = match &job.remote {
-            Some(remote) => Some(self.fetch_from_glance(job, remote).await?),
+            Some(remote) => Some(Arc::new(self.fetch_from_glance(job, remote).await?)),
             None => None,
         };
         let job = adopting.as_ref().unwrap_or(job);
         if job.method == Method::WebDownload {
             self.fetch_from_web(job).await?;
         }
-        let mut copies = Vec::with_capacity(job.stores.len());
+        let prepared = Arc::new(self.prepare(job).await?);
         let outcome = if job.must_all_succeed {
-            self.import_to_all(job, progress, &mut copies).await
+            self.import_to_all(job, &prepared, progress).await
         } else {
-            self.import_to_any(job, progress).await
+            self.import_to_any(job, &prepared, progress).await
         };
-        if outcome.is_err() {
-            for copy in &copies {
-                self.undo_put(&job.record.id, copy).await;
-            }
-        } else if job.method != Method::CopyImage {
+        if outcome.is_ok() && job.method != Method::CopyImage {
             self.unstage(&job.record.id).await;
         }
         outcome
     }
 
-    /// Puts the data into every store, then records all of it at once.
-    async fn import_to_all(
-        &self,
-        job: &Job,
-        progress: &mut Progress,
-        copies: &mut Vec<UploadFacts>,
-    ) -> Result<(), Broken> {
-        for store in &job.stores {
-            copies.push(self.import_to(job, store).await?);
-            progress.done(store);
-            if copies.len() < job.stores.len() {
-                let mut step = ImportStep::new(job.record.id, &job.task);
-                step.set_properties = progress.properties();
-                self.step(&step).await?;
-            }
-        }
-        let mut last = self.recording(job, copies.clone(), progress);
-        last.end = Some(self.success(json!({ "image_id": job.record.id })));
-        self.step(&last).await
-    }
-
-    /// Puts the data into every store that takes it; the first makes the image active.
-    async fn import_to_any(&self, job: &Job, progress: &mut Progress) -> Result<(), Broken> {
-        let mut is_recorded = job.method == Method::CopyImage;
-        let mut failures = Vec::new();
-        let mut successes = 0;
-        for store in &job.stores {
-            match self.import_to(job, store).await {
-                Ok(copy) => {
-                    progress.done(store);
-                    let mut step = self.recording(job, vec![copy.clone()], progress);
-                    if is_recorded {
-                        step.status = None;
-                        step.content = Content::Unchanged;
-                    }
-                    if let Err(broken) = self.step(&step).await {
-                        self.undo_put(&job.record.id, &copy).await;
-                        return Err(broken);
-                    }
-                    is_recorded = true;
-                    successes += 1;
-                }
-                Err(Broken::Store(cause)) => {
-                    progress.fail(store);
-                    let mut step = ImportStep::new(job.record.id, &job.task);
-                    step.set_properties = progress.properties();
-                    self.step(&step).await?;
-                    failures.push(cause);
-                }
-                Err(broken) => return Err(broken),
-            }
-        }
-        if successes == 0 {
-            return Err(Broken::Store(failures.join(" ")));
-        }
-        let mut last = ImportStep::new(job.record.id, &job.task);
-        let mut end = self.success(json!({ "image_id": job.record.id }));
-        if !failures.is_empty() {
-            end.message = Some(failures.join(" "));
-        }
-        last.end = Some(end);
-        self.step(&last).await
-    }
-
-    /// The step that records copies and makes the image active.
-    fn recording(&self, job: &Job, copies: Vec<UploadFacts>, progress: &Progress) -> ImportStep {
-        let mut step = ImportStep::new(job.record.id, &job.task);
-        if job.method != Method::CopyImage {
-            step.status = Some((ImageStatus::Importing, ImageStatus::Active));
-            if let Some(first) = copies.first() {
-                step.content = Content::Known(first.clone());
-            }
-        }
-        step.copies = copies;
-        step.formats = job.adopted_formats();
-        step.set_properties = progress.properties();
-        step.set_properties
-            .extend_from_slice(&job.adopted_properties);
-        step
-    }
-
-    async fn step(&self, step: &ImportStep) -> Result<(), Broken> {
+    pub(super) async fn step(&self, step: &ImportStep) -> Result<(), Broken> {
         match self.parts.db.imports().step(step).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Broken::Unwanted),
@@ -216,21 +138,39 @@ impl ImageService {
     }
 
     /// Puts the data into one store.
-    async fn import_to(&self, job: &Job, store: &StoreId) -> Result<UploadFacts, Broken> {
+    pub(super) async fn import_to(
+        &self,
+        job: &Job,
+        prepared: &Prepared,
+        store: &StoreId,
+    ) -> Result<UploadFacts, Broken> {
         let source = self
-            .open_source(job)
+            .open_source(job, prepared)
             .await
             .map_err(|error| Broken::storing(store, error))?;
         let size_bytes = source.size_bytes();
-        let put = self.store_data(&job.record, store, Some(size_bytes), source.into_stream());
-        let message = format!("Copied {} MiB", size_bytes >> 20);
-        let stored = self.while_wanted(job, "Copied 0 MiB", put).await?;
-        let facts = stored.map_err(|error| Broken::storing(store, error))?;
+        let data = source.into_stream();
+        let put = self.store_data(&prepared.record, store, Some(size_bytes), data);
+        // Compat: where several stores are filled at the same time nobody says how far it has come.
+        let is_told = self.stores_at_once(job).min(job.stores.len()) == 1;
+        let copied = |bytes: u64| match is_told {
+            true => format!("Copied {} MiB", bytes >> 20),
+            false => String::new(),
+        };
+        let stored = self.while_wanted(job, &copied(0), put).await?;
+        let mut facts = stored.map_err(|error| Broken::storing(store, error))?;
+        facts.virtual_size = facts.virtual_size.or(prepared.virtual_size);
         if let Err(broken) = self.verify_copy(job, &facts) {
             self.undo_put(&job.record.id, &facts).await;
             return Err(broken);
         }
-        if let Err(error) = self.parts.db.tasks().progress(&job.task, &message).await {
+        if let Err(error) = self
+            .parts
+            .db
+            .tasks()
+            .progress(&job.task, &copied(size_bytes))
+            .await
+        {
             tracing::warn!(image.id = %job.record.id, error = &error as &dyn std::error::Error, "progress not noted");
         }
         Ok(facts)
@@ -255,9 +195,9 @@ impl ImageService {
         }
     }
 
-    async fn open_source(&self, job: &Job) -> Result<StoreRead, Error> {
+    async fn open_source(&self, job: &Job, prepared: &Prepared) -> Result<StoreRead, Error> {
         if job.method != Method::CopyImage {
-            return self.open_staged(&job.record.id).await;
+            return self.open_prepared(&job.record.id, prepared).await;
         }
         let mut last = Error::ImageNotFound(job.record.id.to_string());
         for location in self.locations_of(&job.record, &[]) {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, unreachable_pub, reason = "tests")]
 
 mod downloads;
+mod imports;
 mod notifications;
 mod support;
 mod uploads;

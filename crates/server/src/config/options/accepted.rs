@@ -138,21 +138,6 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
         names: &["config_file"],
     },
     Accepted {
-        group: "image_import_opts",
-        reason: "import plugins are not built in",
-        names: &["image_import_plugins", "max_parallel_stores"],
-    },
-    Accepted {
-        group: "image_conversion",
-        reason: "import plugins are not built in",
-        names: &["output_format"],
-    },
-    Accepted {
-        group: "inject_metadata_properties",
-        reason: "import plugins are not built in",
-        names: &["inject", "ignore_user_roles"],
-    },
-    Accepted {
         group: "task",
         reason: "tasks of the legacy API are not run",
         names: &["task_executor", "work_dir", "eventlet_executor_pool_size"],

@@ -1,4 +1,7 @@
-//! `[import_filtering_opts]`, `[task]`, `[wsgi]`: how data is imported, and from where.
+//! `[image_import_opts]`, its plugins' sections, `[import_filtering_opts]`, `[task]`, `[wsgi]`: how data is imported, and
+//! from where.
+
+use vidimus_service::Plugin;
 
 use crate::config::{
     kind::{Item, Kind},
@@ -11,7 +14,31 @@ const BRACKETED: Kind = Kind::List {
     has_brackets: true,
 };
 
+/// The plugins there are.
+const PLUGINS: Kind = Kind::List {
+    item: Item::Choice(&Plugin::NAMES),
+    has_brackets: true,
+};
+
 options! {
+    IMAGE_IMPORT_PLUGINS: Vec<String> = Opt::new("image_import_opts", "image_import_plugins", PLUGINS)
+        .default("[]")
+        .help("What is done with the data of every import, in this order, before it goes to a store: `image_decompression` \
+               unpacks zip and gzip, `image_conversion` converts disks with qemu-img, `inject_image_metadata` sets \
+               properties, `no_op` does nothing. Copies between stores are left alone.");
+    MAX_PARALLEL_STORES: u64 = Opt::new("image_import_opts", "max_parallel_stores", Kind::at_least(1))
+        .default("1")
+        .help("Into how many stores the data of one import goes at the same time.");
+    OUTPUT_FORMAT: String = Opt::new("image_conversion", "output_format", Kind::Choice(&["qcow2", "raw", "vmdk"]))
+        .default("raw")
+        .help("What `image_conversion` makes of every disk.");
+    INJECT: Vec<(String, String)> = Opt::new("inject_metadata_properties", "inject", Kind::Dict)
+        .default("")
+        .help("Properties that `inject_image_metadata` sets on every image that is imported. Names that begin with \
+               `os_glance` are left out.");
+    IGNORE_USER_ROLES: Vec<String> = Opt::new("inject_metadata_properties", "ignore_user_roles", Kind::LIST)
+        .default("admin")
+        .help("Callers with one of these roles import without the properties of `inject`.");
     TASK_POOL_THREADS: u64 = Opt::new("wsgi", "task_pool_threads", Kind::at_least(1))
         .default("16")
         .help("Imports at the same time; further ones wait for their turn.");

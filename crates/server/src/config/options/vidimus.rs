@@ -1,6 +1,6 @@
 //! `[vidimus]`: what Glance has no option for.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use crate::config::{
     kind::Kind,
@@ -46,4 +46,15 @@ options! {
         .default("auto")
         .help("How image data in files of this machine gets to clients. `sendfile`: the kernel sends it from its page cache. \
                `copy`: it is read and written. `auto`: by the kernel, and copied where the kernel cannot send it.");
+    QEMU_IMG: PathBuf = Opt::new("vidimus", "qemu_img", Kind::Str)
+        .default("qemu-img")
+        .help("The program that converts disks; without a folder it is looked for in the usual ones. Only imports that \
+               convert need it.");
+    CONVERSION_TIMEOUT: Duration = Opt::new("vidimus", "conversion_timeout", Kind::at_least(1))
+        .default("7200")
+        .help("Seconds one conversion may take.");
+    DECOMPRESSION_RATIO: u64 = Opt::new("vidimus", "decompression_ratio", Kind::at_least(1))
+        .default("200")
+        .help("How many times larger than the archive the data may be that `image_decompression` finds in it. 64 MiB are \
+               always allowed, more than `image_size_cap` never.");
 }

@@ -1,11 +1,13 @@
 //! How data is imported, and from where.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
+
+use vidimus_service::Plugin;
 
 use crate::config::{
     error::{ConfigError, OptionName},
     option::Opt,
-    options::imports,
+    options::{imports, vidimus},
     resolve::Resolver,
 };
 
@@ -30,6 +32,22 @@ pub struct Imports {
     pub disallowed_ports: Vec<u16>,
     /// How properties begin that are copied from an image of another region.
     pub copied_properties: Vec<String>,
+    /// What is done with the data, in this order.
+    pub plugins: Vec<Plugin>,
+    /// Stores that are written at the same time.
+    pub max_parallel_stores: usize,
+    /// What disks are converted to.
+    pub output_format: String,
+    /// Properties every imported image gets.
+    pub injected: Vec<(String, String)>,
+    /// Roles whose callers do without.
+    pub roles_without_injection: Vec<String>,
+    /// The program that converts.
+    pub qemu_img: PathBuf,
+    /// For how long it may.
+    pub conversion_timeout: Duration,
+    /// How many times larger than its archive data may be.
+    pub decompression_ratio: u64,
 }
 
 pub(super) fn imports(resolver: &Resolver<'_>) -> Result<Imports, ConfigError> {
@@ -47,7 +65,54 @@ pub(super) fn imports(resolver: &Resolver<'_>) -> Result<Imports, ConfigError> {
         allowed_ports: ports(resolver, &imports::ALLOWED_PORTS)?,
         disallowed_ports: ports(resolver, &imports::DISALLOWED_PORTS)?,
         copied_properties: resolver.get(&imports::COPIED_PROPERTIES)?,
+        plugins: plugins(resolver)?,
+        max_parallel_stores: usize::try_from(resolver.get(&imports::MAX_PARALLEL_STORES)?)
+            .unwrap_or(usize::MAX),
+        output_format: resolver.get(&imports::OUTPUT_FORMAT)?,
+        injected: injected(resolver)?,
+        roles_without_injection: resolver.get(&imports::IGNORE_USER_ROLES)?,
+        qemu_img: resolver.get(&vidimus::QEMU_IMG)?,
+        conversion_timeout: resolver.get(&vidimus::CONVERSION_TIMEOUT)?,
+        decompression_ratio: resolver.get(&vidimus::DECOMPRESSION_RATIO)?,
     })
+}
+
+fn plugins(resolver: &Resolver<'_>) -> Result<Vec<Plugin>, ConfigError> {
+    let found = resolver.resolve(&imports::IMAGE_IMPORT_PLUGINS)?;
+    let plugins: Vec<Plugin> = found
+        .value
+        .iter()
+        .filter_map(|name| Plugin::named(name))
+        .collect();
+    let twice = plugins
+        .iter()
+        .enumerate()
+        .find(|(at, plugin)| plugins[..*at].contains(plugin));
+    match twice {
+        Some((_, plugin)) => Err(ConfigError::Conflict {
+            origin: found.origin,
+            option: OptionName::new("image_import_opts", "image_import_plugins"),
+            problem: format!("it names `{}` twice", plugin.name()),
+        }),
+        None => Ok(plugins),
+    }
+}
+
+fn injected(resolver: &Resolver<'_>) -> Result<Vec<(String, String)>, ConfigError> {
+    let found = resolver.resolve(&imports::INJECT)?;
+    let problem = |problem: String| ConfigError::Conflict {
+        origin: found.origin.clone(),
+        option: OptionName::new("inject_metadata_properties", "inject"),
+        problem,
+    };
+    for (name, _) in &found.value {
+        if name.is_empty() || name.chars().count() > 255 {
+            return Err(problem(format!(
+                "the name of a property has from 1 to 255 characters, and `{name}` has not"
+            )));
+        }
+    }
+    Ok(found.value)
 }
 
 fn lower(words: Vec<String>) -> Vec<String> {
