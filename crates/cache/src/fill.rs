@@ -145,11 +145,11 @@ impl Fill {
         let (writer, reader) = self.blocking(move || create(&path)).await?;
         // Nobody else sets it.
         let _ = self.reader.fill.file.set(Arc::new(reader));
-        let hashers = self.checks.all_hashers().map_err(io::Error::other);
+        let hasher = self.checks.hasher().map_err(io::Error::other);
         let mut sink = Sink {
             file: Arc::new(writer),
             reader: self.reader.clone(),
-            hashers: hashers.map_err(FillFailure::local)?,
+            hasher: hasher.map_err(FillFailure::local)?,
             received: 0,
             syncing: None,
             synced_to: 0,
@@ -184,10 +184,10 @@ impl Fill {
         if let Some(syncing) = sink.syncing.take() {
             joined(syncing).await?;
         }
-        let digests: Result<Vec<_>, _> = sink.hashers.into_iter().map(Hasher::finish).collect();
-        let digests = digests.map_err(|error| FillFailure::local(io::Error::other(error)))?;
+        let digest = sink.hasher.map(Hasher::finish).transpose();
+        let digest = digest.map_err(|error| FillFailure::local(io::Error::other(error)))?;
         self.checks
-            .compare(digests)
+            .compare(digest)
             .map_err(|wrong| FillFailure::WrongHash {
                 algorithm: wrong.algorithm.to_owned(),
                 expected: wrong.expected,
@@ -305,11 +305,12 @@ async fn joined<T>(task: JoinHandle<io::Result<T>>) -> Result<T, FillFailure> {
     }
 }
 
-/// Where a fill's bytes go: the file and the hashes, side by side.
+/// Where a fill's bytes go: the file and the hash, side by side.
 struct Sink {
     file: Arc<File>,
     reader: FillReader,
-    hashers: Vec<Hasher>,
+    /// Gone only while it is at work.
+    hasher: Option<Hasher>,
     received: u64,
     /// The disk at work on what was written so far.
     syncing: Option<JoinHandle<io::Result<()>>>,
@@ -340,18 +341,15 @@ impl Sink {
 
     async fn write(&mut self, chunks: Vec<Bytes>) -> Result<(), FillFailure> {
         let chunks = Arc::new(chunks);
-        let hashing: Vec<JoinHandle<_>> = std::mem::take(&mut self.hashers)
-            .into_iter()
-            .map(|mut hasher| {
-                let chunks = Arc::clone(&chunks);
-                tokio::task::spawn_blocking(move || {
-                    for chunk in chunks.iter() {
-                        hasher.update(chunk).map_err(io::Error::other)?;
-                    }
-                    io::Result::Ok(hasher)
-                })
+        let hashing = self.hasher.take().map(|mut hasher| {
+            let chunks = Arc::clone(&chunks);
+            tokio::task::spawn_blocking(move || {
+                for chunk in chunks.iter() {
+                    hasher.update(chunk).map_err(io::Error::other)?;
+                }
+                io::Result::Ok(hasher)
             })
-            .collect();
+        });
         let (file, reader, start) = (Arc::clone(&self.file), self.reader.clone(), self.received);
         self.received = joined(tokio::task::spawn_blocking(move || {
             let mut at = start;
@@ -359,13 +357,13 @@ impl Sink {
                 file.write_all_at(chunk, at)?;
                 at += chunk.len() as u64;
             }
-            // Followers need not wait for the hashes: their last piece does.
+            // Followers need not wait for the hash: their last part does.
             reader.fill.progress.advance(at);
             Ok(at)
         }))
         .await?;
-        for hashed in hashing {
-            self.hashers.push(joined(hashed).await?);
+        if let Some(hashed) = hashing {
+            self.hasher = Some(joined(hashed).await?);
         }
         self.sync_early().await
     }

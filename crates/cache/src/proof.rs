@@ -54,37 +54,28 @@ impl Checks {
         !self.wanted.is_empty()
     }
 
-    /// A running hash per wanted hash.
-    pub(crate) fn all_hashers(&self) -> Result<Vec<Hasher>, DigestError> {
-        let algorithms = self.wanted.iter().map(|(algorithm, _)| *algorithm);
-        algorithms.map(Hasher::new).collect()
-    }
-
-    /// The running hash of the strongest wanted hash, for files whose bytes were whole once.
-    pub(crate) fn one_hasher(&self) -> Result<Option<Hasher>, DigestError> {
+    /// A running hash of the strongest wanted hash, which decides alone: the others were made of the same bytes, and each costs
+    /// as much as all the rest of a fill.
+    pub(crate) fn hasher(&self) -> Result<Option<Hasher>, DigestError> {
         let first = self.wanted.first();
         first
             .map(|(algorithm, _)| Hasher::new(*algorithm))
             .transpose()
     }
 
-    /// Compares what [`Self::all_hashers`] or [`Self::one_hasher`] found, in their order.
-    pub(crate) fn compare(&self, found: Vec<String>) -> Result<Proof, WrongHash> {
-        let mut digests = Vec::with_capacity(found.len());
-        for ((algorithm, expected), found) in self.wanted.iter().zip(found) {
-            if *expected != found {
-                return Err(WrongHash {
-                    algorithm: algorithm.name(),
-                    expected: expected.clone(),
-                    found,
-                });
+    /// Compares what [`Self::hasher`] found.
+    pub(crate) fn compare(&self, found: Option<String>) -> Result<Proof, WrongHash> {
+        match self.wanted.first().zip(found) {
+            None => Ok(Proof::none()),
+            Some(((algorithm, expected), found)) if *expected == found => {
+                Ok(Proof(format!("{}:{found}", algorithm.name()).into()))
             }
-            digests.push(format!("{}:{found}", algorithm.name()));
+            Some(((algorithm, expected), found)) => Err(WrongHash {
+                algorithm: algorithm.name(),
+                expected: expected.clone(),
+                found,
+            }),
         }
-        if digests.is_empty() {
-            return Ok(Proof::none());
-        }
-        Ok(Proof(digests.join(",").into()))
     }
 }
 
@@ -160,7 +151,7 @@ mod tests {
         for bad in ["", "-", "md5", "md5:", "md5:a", "rot13:aa", ":aa"] {
             assert!(!proof(bad).covers(&checks), "{bad:?}");
         }
-        let found = checks.compare(vec!["aa".to_owned()]).unwrap();
+        let found = checks.compare(Some("aa".to_owned())).unwrap();
         assert!(proof(&found.to_string()).covers(&checks));
     }
 

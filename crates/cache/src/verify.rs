@@ -160,7 +160,7 @@ fn check_file(
     if stamp.size_bytes != checks.size_bytes {
         return damaged("the file has another size than the image");
     }
-    let Some(mut hasher) = checks.one_hasher().map_err(io::Error::other)? else {
+    let Some(mut hasher) = checks.hasher().map_err(io::Error::other)? else {
         return match known {
             Some(known) if known == stamp => Ok(Checked::Intact(file, stamp, Proof::none())),
             Some(_) | None => damaged("the image has no hash and the file is not known to be ours"),
@@ -170,7 +170,7 @@ fn check_file(
         return Ok(Checked::Abandoned);
     }
     let digest = hasher.finish().map_err(io::Error::other)?;
-    match checks.compare(vec![digest]) {
+    match checks.compare(Some(digest)) {
         Err(wrong) => damaged(&format!(
             "its `{}` is `{}` and not `{}`",
             wrong.algorithm, wrong.found, wrong.expected
