@@ -19,7 +19,7 @@ COLD_CLIENTS = 100
 
 
 def scenes() -> list[Scene]:
-    return [cached(), cold()]
+    return [cached(), *connections(), cold()]
 
 
 def nginx_beside(directory: Path, file: Path) -> tuple[MeasuredNginx, str]:
@@ -98,32 +98,44 @@ class Cached:
                     f"CPU against Glance: {name}", "s/GiB", cpu, more_is_better=False, target=against_glance, baseline="glance"
                 ),
             ]
-        hold = lambda **plan: lambda server: held(server, path=self.paths[server.name], size=WARM, holds=True, **plan)  # noqa: E731
-        cases += [
-            Case(
-                "memory with 200 downloads that stand still",
-                "MiB",
-                hold(streams=200, stalls=True, receive_buffer=65536),
-                more_is_better=False,
-                target=Target("at most 60 MiB", value=60),
-                without=["glance"],
-            ),
-            Case(
-                "memory with 10,000 idle connections",
-                "MiB",
-                hold(streams=10_000, range=1),
-                more_is_better=False,
-                target=Target("at most 300 MiB", value=300),
-                without=["glance"],
-                rounds=1,
-            ),
-        ]
         return cases
 
 
 def cached() -> Scene:
     state = Cached()
     return Scene("cached-downloads", state.start, state.cases(), baseline="nginx")
+
+
+@dataclass
+class Connections:
+    """Servers that nothing was asked of before: memory that was needed once is not always given back."""
+
+    paths: dict[str, str] = field(default_factory=dict)
+
+    def start(self, directory: Path) -> Sequence[Subject]:
+        file = data.noise(COLD)
+        nginx, self.paths["nginx"] = nginx_beside(directory, file)
+        ours = MeasuredVidimus(directory / "vidimus", glance_options())
+        self.paths[ours.name] = data.image_of(ours, file)
+        moved(ours, path=self.paths[ours.name], streams=1, answers=1)
+        return [nginx, ours]
+
+    def case(self, name: str, limit: int, **plan: object) -> Case:
+        def measure(server: Subject) -> Sample:
+            return held(server, path=self.paths[server.name], size=COLD, holds=True, **plan)
+
+        return Case(name, "MiB", measure, more_is_better=False, target=Target(f"at most {limit} MiB", value=limit), rounds=1)
+
+
+def connections() -> list[Scene]:
+    """Glance is left out: each of its connections takes one of its sixteen threads."""
+    stalled, idle = Connections(), Connections()
+    stalls = stalled.case("memory with 200 downloads that stand still", 60, streams=200, stalls=True, receive_buffer=65536)
+    idles = idle.case("memory with 10,000 idle connections", 300, streams=10_000, range=1)
+    return [
+        Scene("stalled-downloads", stalled.start, [stalls], baseline="nginx"),
+        Scene("idle-connections", idle.start, [idles], baseline="nginx"),
+    ]
 
 
 @dataclass

@@ -95,6 +95,8 @@ struct Span {
     end: u64,
     /// Up to here the bytes were in memory when somebody looked.
     resident_to: AtomicU64,
+    /// How far is looked ahead.
+    window: AtomicU64,
     /// The kernel cannot send this file.
     is_copied: AtomicBool,
 }
@@ -126,6 +128,7 @@ impl Spans {
             at: AtomicU64::new(range.start),
             end: range.end,
             resident_to: AtomicU64::new(range.start),
+            window: AtomicU64::new(resident::WINDOW),
             is_copied: AtomicBool::new(false),
         });
         let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);

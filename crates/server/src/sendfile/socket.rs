@@ -127,14 +127,19 @@ impl<S: PlainSocket> FileSocket<S> {
         }
         let at = span.at();
         if at >= span.resident_to.load(Relaxed) {
-            let to = at + span.shown() as u64;
+            let window = span.window.load(Relaxed);
+            let to = span.end.min(at + window);
             if !resident::is_resident(&span.file, at, to) {
+                span.window.store(resident::WINDOW, Relaxed);
+                let to = span.end.min(at + resident::WINDOW);
                 let file = Arc::clone(&span.file);
                 let fetch = move || resident::make_resident(&file, at, to);
                 self.fetching = Some((tokio::task::spawn_blocking(fetch), to));
                 self.turn = 0;
                 return self.poll_resident(cx, span);
             }
+            span.window
+                .store((window * 2).min(resident::WIDEST), Relaxed);
             span.resident_to.store(to, Relaxed);
         }
         let ready = span.resident_to.load(Relaxed) - at;
