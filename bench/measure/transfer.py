@@ -208,9 +208,15 @@ def upload(plan: dict[str, Any]) -> tuple[int, int]:
     """The file, to each of `paths` at once."""
     host, port = plan["address"].split(":")
     size = os.path.getsize(plan["file"])
-    failures = []
+    failures: list[object] = []
 
     def put(path: str) -> None:
+        try:
+            send(path)
+        except OSError as error:
+            failures.append(error)
+
+    def send(path: str) -> None:
         with socket.create_connection((host, int(port))) as connection, Path(plan["file"]).open("rb") as file:
             head = f"PUT {path} HTTP/1.1\r\nHost: here\r\nContent-Type: application/octet-stream\r\nContent-Length: {size}\r\n\r\n"
             connection.sendall(head.encode())
