@@ -145,10 +145,11 @@ impl<'a> Images<'a> {
         let condition = Cond::all()
             .add(Expr::col(("images", "status")).is_in(words))
             .add(self.db.dialect().is_false(("images", "deleted")));
+        let select = record::select_images().cond_where(condition).to_owned();
         let tx = self.db.read().await?;
-        let found = self.find(&tx, condition).await?;
+        let found = record::readable_images(&tx, self.db.dialect(), &select).await?;
         tx.commit().await?;
-        Ok(found)
+        Ok(found.images)
     }
 
     /// Which of these images are still there, in whatever status but deleted.

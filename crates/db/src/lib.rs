@@ -24,6 +24,7 @@ mod schema;
 mod scope;
 mod tags;
 mod tasks;
+mod unreadable;
 
 use std::sync::Arc;
 

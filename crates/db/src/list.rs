@@ -27,7 +27,7 @@ impl Images<'_> {
             let marker = self.marker(&tx, scope, marker).await?;
             select.cond_where(behind(dialect, &marker, query.sort.keys()));
         }
-        let records = record::images(&tx, dialect, &select).await?;
+        let records = page(&tx, dialect, select, query.limit).await?;
         tx.commit().await?;
         Ok(records)
     }
@@ -61,6 +61,31 @@ impl Images<'_> {
         } else {
             Error::MarkerNotFound(*id)
         })
+    }
+}
+
+/// As many images as there may be on a page. Who sees a page that is not full takes it for the last one, so the place of
+/// rows that cannot be read is given to others.
+async fn page(
+    tx: &sea_orm::DatabaseTransaction,
+    dialect: Dialect,
+    mut select: SelectStatement,
+    limit: Option<u64>,
+) -> Result<Vec<ImageRecord>> {
+    let Some(limit) = limit else {
+        return Ok(record::readable_images(tx, dialect, &select).await?.images);
+    };
+    let mut asked = limit;
+    loop {
+        let found = record::readable_images(tx, dialect, &select).await?;
+        let mut images = found.images;
+        let is_all = (found.rows as u64) < asked;
+        if is_all || images.len() as u64 >= limit {
+            images.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            return Ok(images);
+        }
+        asked += found.rows as u64 - images.len() as u64;
+        select.limit(asked);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ConnectionTrait, Order, Value,
+    ConnectionTrait, Order, QueryResult, Value,
     sea_query::{Expr, ExprTrait, Query},
 };
 use serde_json::Map;
@@ -12,6 +12,7 @@ use crate::{
     Db, Error, Result,
     dialect::{Dialect, now},
     record::{self, LocationRecord, LocationStatus},
+    unreadable::skip,
 };
 
 /// The locations of a [`Db`]'s images.
@@ -65,18 +66,21 @@ impl<'a> Locations<'a> {
             .order_by(("image_locations", "id"), Order::Asc)
             .to_owned();
         let rows = self.db.inner.readers.query_all(&select).await?;
-        rows.iter()
-            .map(|row| {
-                let location = record::location(row)?;
-                let image: String = row.try_get("", "image_id")?;
-                let image = image.parse().map_err(|_| Error::Corrupt {
-                    table: "image_locations",
-                    row: location.id.to_string(),
-                    column: "image_id",
-                })?;
-                Ok((image, location))
-            })
-            .collect()
+        let read = |row: &QueryResult| {
+            let location = record::location(row)?;
+            let image: String = row.try_get("", "image_id")?;
+            let image = image.parse().map_err(|_| Error::Corrupt {
+                table: "image_locations",
+                row: location.id.to_string(),
+                column: "image_id",
+            })?;
+            Ok((image, location))
+        };
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            found.extend(skip(read(row))?);
+        }
+        Ok(found)
     }
 
     /// Whether some image still lives on the data at this address, which then must not be removed.

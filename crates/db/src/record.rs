@@ -10,7 +10,7 @@ use sea_orm::{
 use serde_json::{Map, Value};
 use vidimus_types::{ImageId, ImageStatus, Visibility};
 
-use crate::{Error, Result, dialect::Dialect};
+use crate::{Error, Result, dialect::Dialect, unreadable::skip};
 
 /// An image: its row and what hangs on it.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,9 +152,38 @@ pub(crate) async fn images(
 ) -> Result<Vec<ImageRecord>> {
     let mut records = bare_images(conn, dialect, select).await?;
     for chunk in records.chunks_mut(IDS_AT_ONCE) {
-        add_children(conn, dialect, chunk).await?;
+        add_children(conn, dialect, chunk, |location| location.map(Some)).await?;
     }
     Ok(records)
+}
+
+/// What a query made from [`select_images`] finds, as far as it can be read.
+pub(crate) struct Readable {
+    /// The images, with what hangs on them.
+    pub(crate) images: Vec<ImageRecord>,
+    /// How many rows there were, with those that nobody can read.
+    pub(crate) rows: usize,
+}
+
+/// As [`images`], without rows that cannot be read.
+pub(crate) async fn readable_images(
+    conn: &impl ConnectionTrait,
+    dialect: Dialect,
+    select: &SelectStatement,
+) -> Result<Readable> {
+    let rows = conn.query_all(select).await?;
+    let mut images = Vec::with_capacity(rows.len());
+    for row in &rows {
+        images.extend(skip(image(row, dialect))?);
+    }
+    for chunk in images.chunks_mut(IDS_AT_ONCE) {
+        // Data that cannot be found is missing from one image, which is better than from all of a list.
+        add_children(conn, dialect, chunk, skip).await?;
+    }
+    Ok(Readable {
+        images,
+        rows: rows.len(),
+    })
 }
 
 /// As [`images`], for those who need nothing but the rows themselves.
@@ -200,6 +229,7 @@ async fn add_children(
     conn: &impl ConnectionTrait,
     dialect: Dialect,
     records: &mut [ImageRecord],
+    keep: impl Fn(Result<LocationRecord>) -> Result<Option<LocationRecord>>,
 ) -> Result<()> {
     if records.is_empty() {
         return Ok(());
@@ -240,7 +270,7 @@ async fn add_children(
     locations.and_where(Expr::col("status").eq(LocationStatus::Active.as_str()));
     for row in conn.query_all(&locations).await? {
         if let Some(record) = by_id.get_mut(&row.try_get::<String>("", "image_id")?) {
-            record.locations.push(location(&row)?);
+            record.locations.extend(keep(location(&row))?);
         }
     }
     Ok(())

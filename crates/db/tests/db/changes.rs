@@ -1,6 +1,6 @@
 //! Creating, changing and deleting images, their properties and their tags.
 
-use vidimus_db::{Error, ImageChanges, LocationStatus, NewImage, Scope};
+use vidimus_db::{Error, ImageChanges, ImageQuery, LocationStatus, NewImage, Scope};
 use vidimus_types::{ImageId, ImageStatus, Visibility};
 
 use crate::support::TestDb;
@@ -424,4 +424,48 @@ async fn an_unreadable_row_is_named() {
             other => panic!("{other}"),
         }
     }
+}
+
+#[tokio::test]
+async fn an_unreadable_row_is_left_out_of_lists_and_pages_stay_full() {
+    let test = TestDb::new().await;
+    let mut images = Vec::new();
+    for _ in 0..5 {
+        images.push(test.active().await.id);
+    }
+    let corrupt = "UPDATE images SET id = 'free text' || substr(id, 1, 4) WHERE id = ?";
+    for broken in [0, 3, 4] {
+        for table in ["image_properties", "image_tags", "image_locations"] {
+            let sql = format!("DELETE FROM {table} WHERE image_id = ?");
+            test.sql(&sql, [images[broken].as_str().into()]).await;
+        }
+        test.sql(corrupt, [images[broken].as_str().into()]).await;
+    }
+    let whole = ImageQuery::default();
+    let listed = test.images().list(&Scope::admin(), &whole).await.unwrap();
+    assert_eq!(listed.len(), 2);
+    for limit in 0..4 {
+        let query = ImageQuery {
+            limit: Some(limit),
+            ..ImageQuery::default()
+        };
+        let page = test.images().list(&Scope::admin(), &query).await.unwrap();
+        assert_eq!(page.len() as u64, limit.min(2), "{limit}");
+    }
+    let active = test.images().in_status(&[ImageStatus::Active]).await;
+    assert_eq!(active.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_location_that_cannot_be_read_hides_no_image() {
+    let test = TestDb::new().await;
+    let image = test.active().await;
+    test.sql("UPDATE image_locations SET meta_data = '{'", [])
+        .await;
+    let (admin, all) = (Scope::admin(), ImageQuery::default());
+    let listed = test.images().list(&admin, &all).await.unwrap();
+    assert_eq!((listed[0].id, listed[0].locations.len()), (image.id, 0));
+    // Who wants this one is told.
+    let got = test.images().get(&Scope::admin(), &image.id).await;
+    assert!(matches!(got, Err(Error::Corrupt { .. })), "{got:?}");
 }
