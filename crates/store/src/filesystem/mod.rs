@@ -200,10 +200,11 @@ impl Store for FilesystemStore {
     }
 
     async fn delete(&self, location: &Location) -> Result<()> {
-        // Not synced: should power fail now, the file may be back, which wastes space and misleads nobody, because the
-        // row that pointed at it went first.
+        // The row that points at the data is finished after this. Were the file back after a power cut, nobody would look
+        // for it again.
+        let sync = self.syncs.folder;
         let gone = self
-            .on_file(location, "delete the data", roots::Place::remove)
+            .on_file(location, "delete the data", move |place| place.remove(sync))
             .await;
         match gone {
             Err(Error::NotFound { .. }) => Ok(()),

@@ -156,11 +156,21 @@ impl Place {
         regular_size(&statat(folder, &self.name, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
-    /// Removes the file. Only a regular one: whatever else stands there was not put there by a store.
-    pub(super) fn remove(&self) -> Result<(), Refusal> {
-        let folder = self.open_folder()?;
-        regular_size(&statat(&folder, &self.name, AtFlags::SYMLINK_NOFOLLOW)?)?;
-        Ok(unlinkat(folder, &self.name, AtFlags::empty())?)
+    /// Removes the file, for good once this returns. Only a regular one: whatever else stands there was not put there by a
+    /// store.
+    ///
+    /// A file that is gone is only reported missing after a sync, since the removal that took it away may have failed at its
+    /// own.
+    pub(super) fn remove(&self, sync: fn(&File) -> io::Result<()>) -> Result<(), Refusal> {
+        let folder = File::from(self.open_folder()?);
+        let removed = statat(&folder, &self.name, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(Refusal::from)
+            .and_then(|stat| regular_size(&stat))
+            .and_then(|_| Ok(unlinkat(&folder, &self.name, AtFlags::empty())?));
+        if matches!(removed, Ok(()) | Err(Refusal::Missing)) {
+            sync(&folder).map_err(Refusal::Io)?;
+        }
+        removed
     }
 }
 

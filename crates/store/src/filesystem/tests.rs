@@ -310,6 +310,28 @@ async fn a_sync_that_fails_on_the_way_fails_the_upload_although_the_last_succeed
 }
 
 #[tokio::test]
+async fn data_counts_as_deleted_only_once_its_folder_is_synced() {
+    fn refuse(_: &fs::File) -> io::Result<()> {
+        Err(io::Error::from_raw_os_error(
+            rustix::io::Errno::IO.raw_os_error(),
+        ))
+    }
+    let folder = TempDir::new().unwrap();
+    let mut store = store_in(folder.path());
+    let id = ImageId::random();
+    let stored = store.put(&id, data("image"), None).await.unwrap();
+    store.syncs.folder = refuse;
+    // The second time the file is gone, and yet may come back.
+    for _ in 0..2 {
+        let deleted = store.delete(&stored.location).await;
+        assert!(matches!(deleted, Err(Error::Io { .. })), "{deleted:?}");
+        assert_eq!(files_below(folder.path()), Vec::<String>::new());
+    }
+    store.syncs = Syncs::REAL;
+    store.delete(&stored.location).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_file_cut_short_under_a_reader_is_an_error_and_no_padding() {
     let folder = TempDir::new().unwrap();
     let store = store_in(folder.path());
