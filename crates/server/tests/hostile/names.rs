@@ -3,11 +3,18 @@
 use std::collections::VecDeque;
 
 use fastrand::Rng;
+use serde_json::Value;
 
-use crate::wire::{Answer, Connection};
+use crate::{
+    request::escaped,
+    wire::{Answer, Connection},
+};
 
 /// How many images are remembered. Those that are forgotten are deleted, so that a long run does not fill the server.
 const REMEMBERED: usize = 12;
+
+/// How many things of a kind the server may hold. Many more, and it would be a test of long lists.
+const HELD: usize = 100;
 
 /// Images and names of other things.
 #[derive(Default)]
@@ -36,7 +43,7 @@ impl Names {
     /// Learns from an answer what there is.
     pub(crate) fn learn(&mut self, operation: &str, answer: &Answer) {
         let found = || {
-            let value: serde_json::Value = serde_json::from_slice(&answer.body).ok()?;
+            let value: Value = serde_json::from_slice(&answer.body).ok()?;
             Some(value["id"].as_str()?.to_owned())
         };
         if operation == "create_image"
@@ -50,7 +57,7 @@ impl Names {
         }
         if operation == "list_tasks"
             && answer.status == 200
-            && let Ok(value) = serde_json::from_slice::<serde_json::Value>(&answer.body)
+            && let Ok(value) = serde_json::from_slice::<Value>(&answer.body)
         {
             let tasks = value["tasks"].as_array().into_iter().flatten();
             self.tasks = tasks
@@ -71,6 +78,9 @@ impl Names {
                 br#"[{"op":"replace","path":"/protected","value":false}]"#,
             );
             connection.ask("DELETE", &format!("/v2/images/{id}"), JSON, b"");
+        }
+        if rng.u8(..10) == 0 {
+            tidy(connection);
         }
         for has_data in [false, true] {
             let id = crate::json::uuid(rng);
@@ -110,6 +120,23 @@ impl Names {
             JSON,
             property,
         );
+    }
+}
+
+/// Deletes what nobody remembers: not every answer that says what was created is read.
+fn tidy(connection: &mut Connection) {
+    for (path, list, name) in [
+        ("/v2/images?visibility=all&", "images", "id"),
+        ("/v2/images?os_hidden=true&", "images", "id"),
+        ("/v2/metadefs/namespaces?", "namespaces", "namespace"),
+    ] {
+        let answer = connection.ask("GET", &format!("{path}limit=1000"), JSON, b"");
+        let found: Value = serde_json::from_slice(&answer.body).unwrap();
+        let folder = path.split('?').next().unwrap_or_default();
+        for item in found[list].as_array().unwrap().iter().skip(HELD) {
+            let id = escaped(item[name].as_str().unwrap(), usize::MAX);
+            connection.ask("DELETE", &format!("{folder}/{id}"), JSON, b"");
+        }
     }
 }
 

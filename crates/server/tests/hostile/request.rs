@@ -500,7 +500,7 @@ fn head(method: &str, target: &str, headers: &[(String, String)]) -> Vec<u8> {
 }
 
 /// What may stand in a request line stays, so that much of it gets as far as the handlers; at most `length` bytes.
-fn escaped(text: &str, length: usize) -> String {
+pub(crate) fn escaped(text: &str, length: usize) -> String {
     let mut escaped = String::new();
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~:@!$'()*,".contains(&byte) {
