@@ -33,6 +33,17 @@ pub enum Error {
         /// Its status.
         found: ImageStatus,
     },
+    /// The locations of the image are not those the caller decided upon.
+    #[error("the locations of image `{0}` were changed by somebody else")]
+    LocationsChanged(ImageId),
+    /// The project's images take up more than they may.
+    #[error("the images of the project take up {used} of {limit} bytes")]
+    OverLimit {
+        /// What they would take up.
+        used: u64,
+        /// What they may take up.
+        limit: u64,
+    },
     /// A page was to start behind an image that does not exist.
     #[error("marker `{0}` is not there")]
     MarkerNotFound(ImageId),

@@ -14,7 +14,7 @@ use crate::{
     Db, Error, Result,
     dialect::now,
     locations, properties,
-    record::{self, ImageRecord, LocationRecord},
+    record::{self, ImageRecord, LocationRecord, LocationStatus},
     scope::Scope,
     tags,
 };
@@ -103,6 +103,66 @@ pub struct ImageChanges {
     pub remove_properties: Vec<String>,
     /// The tags it has from now on.
     pub tags: Option<Vec<String>>,
+    /// Where its data lies from now on.
+    pub locations: Option<LocationChanges>,
+    /// The status it gets; it stays where it is otherwise.
+    pub status: Option<ImageStatus>,
+    /// What somebody said about its data.
+    pub described: Described,
+    /// What new locations must stay within.
+    pub limit: Option<StorageLimit>,
+}
+
+/// What changes about where the data of an image lies.
+#[derive(Debug, Clone, Default)]
+pub struct LocationChanges {
+    /// The locations the change was decided upon. If there are others by now, nothing changes.
+    pub seen: Vec<i64>,
+    /// Those whose data is to be removed.
+    pub remove: Vec<i64>,
+    /// Those that are not needed any more and whose data stays.
+    pub forget: Vec<i64>,
+    /// New ones, with what is noted about them.
+    pub add: Vec<(String, Map<String, serde_json::Value>)>,
+}
+
+/// How much the images of a project may take up.
+#[derive(Debug, Clone)]
+pub struct StorageLimit {
+    /// The project.
+    pub project: Option<String>,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// What is known of data that lies elsewhere; `None` leaves a column alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Described {
+    /// Bytes.
+    pub size: Option<u64>,
+    /// MD5, in hexadecimal.
+    pub checksum: Option<String>,
+    /// Name of the hash.
+    pub os_hash_algo: Option<String>,
+    /// The hash, in hexadecimal.
+    pub os_hash_value: Option<String>,
+}
+
+impl Described {
+    pub(crate) fn write(&self, update: &mut UpdateStatement) {
+        if let Some(size) = self.size {
+            update.value("size", record::stored_bytes(size));
+        }
+        for (column, text) in [
+            ("checksum", &self.checksum),
+            ("os_hash_algo", &self.os_hash_algo),
+            ("os_hash_value", &self.os_hash_value),
+        ] {
+            if let Some(text) = text {
+                update.value(column, text.as_str());
+            }
+        }
+    }
 }
 
 /// What an upload found out, and where it put the data.
@@ -150,6 +210,11 @@ impl<'a> Images<'a> {
         let found = record::readable_images(&tx, self.db.dialect(), &select).await?;
         tx.commit().await?;
         Ok(found.images)
+    }
+
+    /// The bytes all images of a project take up, each as often as it has locations, but for one of them.
+    pub async fn usage(&self, owner: Option<&str>, except: Option<&ImageId>) -> Result<u64> {
+        usage(&self.db.inner.readers, owner, except).await
     }
 
     /// Which of these images are still there, in whatever status but deleted.
@@ -216,7 +281,7 @@ impl<'a> Images<'a> {
     /// Changes what the owner can change, whole or not at all.
     ///
     /// [`Error::StatusConflict`] if the image is no longer in the status the caller decided upon, for what may be changed
-    /// depends on it.
+    /// depends on it; [`Error::LocationsChanged`] if locations are to be changed and are not those the caller saw.
     pub async fn update(
         &self,
         id: &ImageId,
@@ -228,7 +293,24 @@ impl<'a> Images<'a> {
         let tx = self.db.write().await?;
         let mut update = self.change(id, from, now);
         update.values(changes.columns().map(|(name, value)| (name, value.into())));
+        if let Some(status) = changes.status {
+            update.value("status", status.as_str());
+        }
+        changes.described.write(&mut update);
         self.execute_change(&tx, id, from, update).await?;
+        if let Some(change) = &changes.locations
+            && !locations::change(&tx, dialect, id, change, now).await?
+        {
+            tx.rollback().await?;
+            return Err(Error::LocationsChanged(*id));
+        }
+        if changes
+            .locations
+            .as_ref()
+            .is_some_and(|change| !change.add.is_empty())
+        {
+            keep_within(&tx, changes.limit.as_ref()).await?;
+        }
         properties::set(&tx, dialect, id, &changes.set_properties, now).await?;
         properties::remove(&tx, dialect, id, &changes.remove_properties, now).await?;
         if let Some(tags) = &changes.tags {
@@ -261,9 +343,14 @@ impl<'a> Images<'a> {
 
     /// Makes an image active whose data has arrived: what is known about it, where it lies and the status, all at once.
     ///
-    /// [`Error::NotFound`] or [`Error::StatusConflict`] mean that somebody deleted the image meanwhile. The data then
-    /// belongs to nobody and is the caller's to remove.
-    pub async fn commit_upload(&self, id: &ImageId, facts: &UploadFacts) -> Result<ImageRecord> {
+    /// [`Error::NotFound`] or [`Error::StatusConflict`] mean that somebody deleted the image meanwhile, [`Error::OverLimit`] that
+    /// there is no room for it. The data then belongs to nobody and is the caller's to remove.
+    pub async fn commit_upload(
+        &self,
+        id: &ImageId,
+        facts: &UploadFacts,
+        limit: Option<&StorageLimit>,
+    ) -> Result<ImageRecord> {
         let now = now();
         let from = ImageStatus::Saving;
         let virtual_size = facts.virtual_size.map(record::stored_bytes);
@@ -279,6 +366,7 @@ impl<'a> Images<'a> {
         self.execute_change(&tx, id, from, update).await?;
         let dialect = self.db.dialect();
         locations::insert(&tx, dialect, id, &facts.url, &facts.metadata, now).await?;
+        keep_within(&tx, limit).await?;
         self.reread_and_commit(tx, id).await
     }
 
@@ -409,6 +497,64 @@ impl ImageChanges {
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
     }
+}
+
+/// Compat: what waits for removal counts until it is removed.
+async fn usage(
+    conn: &impl ConnectionTrait,
+    owner: Option<&str>,
+    except: Option<&ImageId>,
+) -> Result<u64> {
+    let owner = match owner {
+        Some(owner) => Expr::col(("images", "owner")).eq(owner),
+        None => Expr::col(("images", "owner")).is_null(),
+    };
+    let gone = [
+        ImageStatus::Killed,
+        ImageStatus::Deleted,
+        ImageStatus::PendingDelete,
+    ];
+    let mut sum = Query::select();
+    sum.expr_as(Expr::col(("images", "size")).sum(), "total")
+        .from("images")
+        .inner_join(
+            "image_locations",
+            Expr::col(("images", "id")).equals(("image_locations", "image_id")),
+        )
+        .and_where(owner)
+        .and_where(Expr::col(("images", "size")).gt(0))
+        .and_where(Expr::col(("images", "status")).is_not_in(gone.map(|status| status.as_str())))
+        .and_where(Expr::col(("image_locations", "status")).ne(LocationStatus::Deleted.as_str()));
+    if let Some(except) = except {
+        sum.and_where(Expr::col(("images", "id")).ne(except.as_str()));
+    }
+    let row = conn.query_one(&sum).await?;
+    let total: Option<i64> = match row {
+        Some(row) => row.try_get("", "total")?,
+        None => None,
+    };
+    Ok(total
+        .and_then(|total| u64::try_from(total).ok())
+        .unwrap_or(0))
+}
+
+/// Holds what a transaction has done so far against the limit: of several that would fit one by one, those that do not fit
+/// together fail.
+pub(crate) async fn keep_within(
+    conn: &impl ConnectionTrait,
+    limit: Option<&StorageLimit>,
+) -> Result<()> {
+    let Some(limit) = limit else {
+        return Ok(());
+    };
+    let used = usage(conn, limit.project.as_deref(), None).await?;
+    if used <= limit.bytes {
+        return Ok(());
+    }
+    Err(Error::OverLimit {
+        used,
+        limit: limit.bytes,
+    })
 }
 
 /// The image, unless it is deleted.

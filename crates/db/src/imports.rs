@@ -9,12 +9,13 @@ use sea_orm::{
     ConnectionTrait, DatabaseTransaction, Order, Value,
     sea_query::{Expr, ExprTrait, Query, UpdateStatement},
 };
+use serde_json::Map;
 use vidimus_types::{ImageId, ImageStatus};
 
 use crate::{
-    Db, Error, Result, UploadFacts,
+    Db, Described, Error, Result, StorageLimit, UploadFacts,
     dialect::now,
-    images::{alive, is_duplicate},
+    images::{alive, is_duplicate, keep_within},
     locations, properties,
     record::{self, LocationRecord, LocationStatus},
     tasks::{self, NewTask, TaskEnd},
@@ -67,6 +68,10 @@ pub enum Content {
     Forgotten,
     /// Only what is staged, of this size.
     Staged(u64),
+    /// What somebody said of data that lies elsewhere, or what was found out about it.
+    Described(Described),
+    /// The hashes are not known; all else is as before.
+    Unhashed,
     /// All of it, as the first of several copies was found to be.
     Known(UploadFacts),
 }
@@ -86,8 +91,16 @@ pub struct ImportStep {
     pub formats: Option<(String, String)>,
     /// Copies of the data to be recorded.
     pub copies: Vec<UploadFacts>,
+    /// A location to be recorded whose data somebody else put there, with what is noted about it.
+    pub location: Option<(String, Map<String, serde_json::Value>)>,
+    /// What copies and the location must stay within.
+    pub limit: Option<StorageLimit>,
+    /// Takes all locations off the image; their data is left to the caller to remove.
+    pub drop_locations: bool,
     /// Properties to be set.
     pub set_properties: Vec<(String, String)>,
+    /// Properties to be taken away.
+    pub remove_properties: Vec<String>,
     /// Ends the task and drops the lock.
     pub end: Option<TaskEnd>,
 }
@@ -102,7 +115,11 @@ impl ImportStep {
             content: Content::Unchanged,
             formats: None,
             copies: Vec::new(),
+            location: None,
+            limit: None,
+            drop_locations: false,
             set_properties: Vec::new(),
+            remove_properties: Vec::new(),
             end: None,
         }
     }
@@ -149,13 +166,18 @@ impl<'a> Imports<'a> {
     ///
     /// The last step also takes away what Glance has noted of copies that never came.
     pub async fn step(&self, step: &ImportStep) -> Result<bool> {
+        Ok(self.step_and_drop(step).await?.is_some())
+    }
+
+    /// As [`Self::step`], with the locations that were taken off the image; `None` for `false`.
+    pub async fn step_and_drop(&self, step: &ImportStep) -> Result<Option<Vec<LocationRecord>>> {
         let now = now();
         let dialect = self.db.dialect();
         let id = &step.image;
         let tx = self.db.write().await?;
         if !holds(&tx, id, &step.task).await? {
             tx.rollback().await?;
-            return Ok(false);
+            return Ok(None);
         }
         let mut update = self.change(id, now);
         if let Some((from, to)) = step.status {
@@ -171,19 +193,31 @@ impl<'a> Imports<'a> {
         describe(&mut update, &step.content);
         if tx.execute(&update).await?.rows_affected() == 0 {
             tx.rollback().await?;
-            return Ok(false);
+            return Ok(None);
+        }
+        let dropped = if step.drop_locations {
+            locations::await_removal(&tx, dialect, id, now).await?
+        } else {
+            Vec::new()
+        };
+        if let Some((url, metadata)) = &step.location {
+            locations::insert(&tx, dialect, id, url, metadata, now).await?;
         }
         for copy in &step.copies {
             locations::insert(&tx, dialect, id, &copy.url, &copy.metadata, now).await?;
         }
+        if step.location.is_some() || !step.copies.is_empty() {
+            keep_within(&tx, step.limit.as_ref()).await?;
+        }
         properties::set(&tx, dialect, id, &step.set_properties, now).await?;
+        properties::remove(&tx, dialect, id, &step.remove_properties, now).await?;
         if let Some(end) = &step.end {
             locations::remove_placeholders(&tx, dialect, id, now).await?;
             tasks::finish(&tx, dialect, &step.task, end, now).await?;
             unlock(&tx, id, &step.task).await?;
         }
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(dropped))
     }
 
     /// Whether the task still holds the lock on the image.
@@ -316,6 +350,12 @@ fn describe(update: &mut UpdateStatement, content: &Content) {
                 update.value(column, Expr::null());
             }
         }
+        Content::Unhashed => {
+            for column in ["checksum", "os_hash_algo", "os_hash_value"] {
+                update.value(column, Expr::null());
+            }
+        }
+        Content::Described(described) => described.write(update),
         Content::Staged(size) => {
             update.value("size", record::stored_bytes(*size));
         }

@@ -35,7 +35,9 @@ use sea_orm::{
 pub use cached::{CachedImages, CachedRow};
 pub use connect::DbConfig;
 pub use error::{Error, Result};
-pub use images::{ImageChanges, Images, NewImage, UploadFacts};
+pub use images::{
+    Described, ImageChanges, Images, LocationChanges, NewImage, StorageLimit, UploadFacts,
+};
 pub use imports::{Content, IMPORT_LOCK, ImportStart, ImportStep, Imports, Started};
 pub use locations::Locations;
 pub use members::{Addition, MemberRecord, Members};

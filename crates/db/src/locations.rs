@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ConnectionTrait, Order, QueryResult, Value,
-    sea_query::{Expr, ExprTrait, Query},
+    sea_query::{Expr, ExprTrait, Query, SelectStatement},
 };
 use serde_json::Map;
 use vidimus_types::{ImageId, ImageStatus};
@@ -11,6 +11,7 @@ use vidimus_types::{ImageId, ImageStatus};
 use crate::{
     Db, Error, Result,
     dialect::{Dialect, now},
+    images::LocationChanges,
     record::{self, LocationRecord, LocationStatus},
     unreadable::skip,
 };
@@ -43,7 +44,8 @@ impl<'a> Locations<'a> {
         Ok(())
     }
 
-    /// What is left of deleted images: data that should have been removed and perhaps was not.
+    /// What is left of deleted images and of locations taken off others: data that should have been removed and perhaps was
+    /// not.
     ///
     /// Compat: images that Glance put aside with `delayed_delete` are not among these; they can still be restored.
     pub async fn pending(&self) -> Result<Vec<(ImageId, LocationRecord)>> {
@@ -62,7 +64,7 @@ impl<'a> Locations<'a> {
             .and_where(
                 Expr::col(("image_locations", "status")).eq(LocationStatus::PendingDelete.as_str()),
             )
-            .and_where(Expr::col(("images", "status")).eq(ImageStatus::Deleted.as_str()))
+            .and_where(Expr::col(("images", "status")).ne(ImageStatus::PendingDelete.as_str()))
             .order_by(("image_locations", "id"), Order::Asc)
             .to_owned();
         let rows = self.db.inner.readers.query_all(&select).await?;
@@ -152,6 +154,60 @@ pub(crate) async fn remove_placeholders(
     Ok(())
 }
 
+/// Makes the changes, if the active locations are still those that were seen; else `false`, with some of them perhaps made.
+pub(crate) async fn change(
+    conn: &impl ConnectionTrait,
+    dialect: Dialect,
+    id: &ImageId,
+    change: &LocationChanges,
+    now: DateTime<Utc>,
+) -> Result<bool> {
+    let rows = conn.query_all(&of_image(dialect, id)).await?;
+    let mut active = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let location = record::location(row)?;
+        if location.status == LocationStatus::Active {
+            active.push(location.id);
+        }
+    }
+    if active != change.seen {
+        return Ok(false);
+    }
+    for (ids, status) in [
+        (&change.remove, LocationStatus::PendingDelete),
+        (&change.forget, LocationStatus::Deleted),
+    ] {
+        if ids.is_empty() {
+            continue;
+        }
+        let update = Query::update()
+            .table("image_locations")
+            .value("status", status.as_str())
+            .value("deleted", true)
+            .value("deleted_at", dialect.time(now))
+            .value("updated_at", dialect.time(now))
+            .and_where(Expr::col("image_id").eq(id.as_str()))
+            .and_where(Expr::col("id").is_in(ids.iter().copied()))
+            .to_owned();
+        conn.execute(&update).await?;
+    }
+    for (url, metadata) in &change.add {
+        insert(conn, dialect, id, url, metadata, now).await?;
+    }
+    Ok(true)
+}
+
+/// The locations of an image that are not deleted, oldest first.
+fn of_image(dialect: Dialect, id: &ImageId) -> SelectStatement {
+    Query::select()
+        .columns(record::LOCATION_COLUMNS.iter().copied())
+        .from("image_locations")
+        .and_where(Expr::col("image_id").eq(id.as_str()))
+        .and_where(dialect.is_false(("image_locations", "deleted")))
+        .order_by("id", Order::Asc)
+        .to_owned()
+}
+
 /// Marks the locations of an image for removal and returns them.
 pub(crate) async fn await_removal(
     conn: &impl ConnectionTrait,
@@ -160,15 +216,8 @@ pub(crate) async fn await_removal(
     now: DateTime<Utc>,
 ) -> Result<Vec<LocationRecord>> {
     remove_placeholders(conn, dialect, id, now).await?;
-    let select = Query::select()
-        .columns(record::LOCATION_COLUMNS.iter().copied())
-        .from("image_locations")
-        .and_where(Expr::col("image_id").eq(id.as_str()))
-        .and_where(dialect.is_false(("image_locations", "deleted")))
-        .order_by("id", Order::Asc)
-        .to_owned();
     let mut locations = conn
-        .query_all(&select)
+        .query_all(&of_image(dialect, id))
         .await?
         .iter()
         .map(record::location)

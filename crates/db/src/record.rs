@@ -292,10 +292,24 @@ pub(crate) fn location(row: &QueryResult) -> Result<LocationRecord> {
     };
     Ok(LocationRecord {
         id,
-        url: row.try_get("", "value")?,
+        url: without_s3_credentials(row.try_get("", "value")?),
         metadata,
         status: LocationStatus::parse(&row.try_get::<String>("", "status")?),
     })
+}
+
+/// Compat: keys of S3 belong into the configuration. Older versions of Glance wrote them into URLs, from where version 33 takes
+/// them away when it reads an image.
+fn without_s3_credentials(url: String) -> String {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    if !matches!(scheme, "s3" | "s3+http" | "s3+https") {
+        return url;
+    }
+    let end = url.find(['?', '#']).unwrap_or(url.len());
+    match url[..end].rfind('@') {
+        Some(at) => format!("{scheme}://{}", &url[at + 1..end]),
+        None => url,
+    }
 }
 
 /// A row together with what an error about it has to say.
@@ -360,4 +374,25 @@ impl<'r> Row<'r> {
 /// Bytes as the database counts them: up to 8 EiB, which nothing reaches.
 pub(crate) fn stored_bytes(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_of_s3_are_not_told() {
+        for (kept, told) in [
+            ("s3://KEY:SECRET@host/bucket/id", "s3://host/bucket/id"),
+            (
+                "s3+https://KEY:SE/C@RET@host/bucket/id?x=1",
+                "s3+https://host/bucket/id",
+            ),
+            ("s3://host/bucket/id?x=1", "s3://host/bucket/id?x=1"),
+            ("http://user:word@host/id", "http://user:word@host/id"),
+            ("s3", "s3"),
+        ] {
+            assert_eq!(without_s3_credentials(kept.to_owned()), told);
+        }
+    }
 }

@@ -61,6 +61,11 @@ impl Algorithm {
     pub fn name(&self) -> &'static str {
         self.name
     }
+
+    /// How many bytes a hash has.
+    pub fn size_bytes(&self) -> usize {
+        self.digest.size()
+    }
 }
 
 impl fmt::Debug for Algorithm {

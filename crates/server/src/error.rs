@@ -130,6 +130,7 @@ impl From<Error> for ApiError {
             | Error::NotRemovable(_)
             | Error::OwnerFixed
             | Error::LocationsEmptied
+            | Error::LastLocation
             | Error::ForeignOwner(_) => return Self::detailed(StatusCode::FORBIDDEN, explanation),
             Error::PropertyMissing(_) | Error::PropertyPresent(_) => {
                 return Self::detailed(StatusCode::CONFLICT, explanation);

@@ -10,8 +10,8 @@ use crate::{
     app::App,
     error::ApiError,
     handlers::{
-        actions, cache, health, image_data, images, imports, info, legacy_cache, members, metadefs,
-        openapi, schemas, tags, tasks, versions,
+        actions, cache, health, image_data, images, imports, info, legacy_cache, locations,
+        members, metadefs, openapi, schemas, tags, tasks, versions,
     },
     routes::{Route, Routes, delete, get, post, put},
 };
@@ -57,6 +57,11 @@ fn routes(legacy_cache_routes: bool) -> Routes {
         .route(
             "/v2/images/{id}/import",
             post(imports::import_image, imports::import_image_doc()),
+        )
+        .route(
+            "/v2/images/{id}/locations",
+            get(locations::list_locations, locations::list_locations_doc())
+                .post(locations::add_location, locations::add_location_doc()),
         )
         .route(
             "/v2/images/{id}/tasks",

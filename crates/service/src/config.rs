@@ -26,6 +26,10 @@ pub struct ServiceConfig {
     pub tag_quota: i64,
     /// Members an image may have; negative for any number (`image_member_quota`).
     pub member_quota: i64,
+    /// Locations an image may have; negative for any number (`image_location_quota`).
+    pub location_quota: i64,
+    /// Bytes the images of a project may take up; zero for any number (`user_storage_quota`).
+    pub storage_quota: u64,
     /// The second hash of every upload (`hashing_algorithm`).
     pub hash_algorithm: Algorithm,
     /// The formats and custom properties clients may use.
@@ -64,6 +68,8 @@ impl Default for ServiceConfig {
             property_quota: 128,
             tag_quota: 128,
             member_quota: 128,
+            location_quota: 10,
+            storage_quota: 0,
             hash_algorithm: Algorithm::sha512(),
             schema: SchemaOptions::default(),
             protections: None,
@@ -92,6 +98,10 @@ pub struct ImportConfig {
     pub task_time_to_live: Duration,
     /// How other nodes reach the one that holds staged data.
     pub stage_host: Option<String>,
+    /// Whether the data of a location is read to find out its hash, or to check the one that came with it (`do_secure_hash`).
+    pub hashes_locations: bool,
+    /// How often reading it is tried again (`http_retries`).
+    pub hash_retries: u32,
     /// What may be downloaded from elsewhere (`import_filtering_opts`).
     pub filter: UriFilter,
     /// How properties begin that are copied from an image of another region (`glance_download_properties`).
@@ -108,6 +118,8 @@ impl Default for ImportConfig {
             workers: 16,
             task_time_to_live: Duration::from_secs(48 * 3600),
             stage_host: None,
+            hashes_locations: true,
+            hash_retries: 3,
             filter: UriFilter::default(),
             copied_properties: ["hw_", "trait:", "os_distro", "os_secure_boot", "os_type"]
                 .map(str::to_owned)

@@ -15,13 +15,15 @@ use vidimus_digest::Algorithm;
 use vidimus_inspect::Inspector;
 use vidimus_store::ByteStream;
 
-use crate::{Error, Result, hashing::Hashing};
+use crate::{Error, Result, Shortage, hashing::Hashing};
 
 /// Why the data ended early; the store only sees an I/O error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Break {
     /// More than `image_size_cap`.
     Cap,
+    /// More than the project has room for.
+    Room { left: u64 },
     /// More than announced.
     Exceeded { expected: u64, got: u64 },
     /// The client stopped sending.
@@ -44,6 +46,8 @@ pub(crate) struct Limits {
     pub(crate) cap: u64,
     /// Exactly this, if it was announced.
     pub(crate) expected: Option<u64>,
+    /// Never more than the project has room for.
+    pub(crate) room: Option<u64>,
 }
 
 /// Counts data on its way and stops it at the first byte too many.
@@ -92,6 +96,10 @@ impl Meter {
     pub(crate) fn broken(&self) -> Option<Error> {
         lock(&self.count).broken.map(|broken| match broken {
             Break::Cap => Error::TooLarge,
+            Break::Room { left } => Error::StorageQuota(Shortage {
+                size_bytes: None,
+                left: left.into(),
+            }),
             Break::Exceeded { expected, got } => Error::SizeExceeded { expected, got },
             Break::Client => Error::ClientGone,
         })
@@ -227,7 +235,10 @@ fn admit(count: &mut Count, length: u64, limits: Limits) -> io::Result<()> {
     let broken = match limits.expected {
         Some(expected) if got > expected => Some(Break::Exceeded { expected, got }),
         _ if got > limits.cap => Some(Break::Cap),
-        _ => None,
+        _ => match limits.room {
+            Some(left) if got > left => Some(Break::Room { left }),
+            _ => None,
+        },
     };
     if broken.is_some() {
         count.broken = broken;
@@ -269,6 +280,7 @@ mod tests {
         let limits = Limits {
             cap: 100,
             expected: Some(7),
+            room: None,
         };
         let facts = run(&[b"vidi", b"mus"], limits).await.unwrap();
         assert_eq!(facts.size_bytes, 7);
@@ -286,15 +298,27 @@ mod tests {
             Limits {
                 cap: 4,
                 expected: None,
+                room: None,
             },
         )
         .await;
         assert!(matches!(over_cap, Err(Error::TooLarge)), "{over_cap:?}");
+        let no_room = Limits {
+            cap: 100,
+            expected: None,
+            room: Some(4),
+        };
+        let no_room = run(&[b"abcd", b"e"], no_room).await;
+        assert!(
+            matches!(no_room, Err(Error::StorageQuota(Shortage { left: 4, .. }))),
+            "{no_room:?}"
+        );
         let exceeded = run(
             &[b"abcd", b"e"],
             Limits {
                 cap: 100,
                 expected: Some(4),
+                room: None,
             },
         )
         .await;
@@ -313,6 +337,7 @@ mod tests {
             Limits {
                 cap: 100,
                 expected: Some(4),
+                room: None,
             },
         )
         .await;
@@ -337,6 +362,7 @@ mod tests {
         let limits = Limits {
             cap: 100,
             expected: None,
+            room: None,
         };
         let (watch, data) = Watch::over(data, limits, Algorithm::sha512(), false).unwrap();
         let outcome: Vec<_> = data.collect().await;

@@ -10,7 +10,7 @@ use vidimus_auth::Denied;
 use vidimus_store as store;
 use vidimus_types::{ByteRange, ImageId, ImageStatus};
 
-use crate::metadefs;
+use crate::{metadefs, quota::Shortage};
 
 /// The result of a use case.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -335,6 +335,44 @@ pub enum Error {
     /// The store is only read.
     #[error("Error in store configuration. Adding images to store is disabled.")]
     StoreReadOnly,
+    /// Where the data lies cannot be read as a location.
+    #[error("The Store URI was malformed.")]
+    MalformedLocation,
+    /// There is no data there, or nothing of this server may go there.
+    #[error("Invalid location")]
+    InvalidLocation,
+    /// The image has that location.
+    #[error("The location {0} already exists")]
+    DuplicateLocation(String),
+    /// Locations are exchanged for others only where there are none.
+    #[error("Original locations is not empty")]
+    LocationsPresent,
+    /// No place in the list of locations.
+    #[error("Invalid position for {0} a location.")]
+    LocationPosition(&'static str),
+    /// The status is none in which locations change.
+    #[error("It's not allowed to {verb} locations if image status is {status}.")]
+    LocationsFixed {
+        /// `add`, `replace` or `remove`.
+        verb: &'static str,
+        /// Where the image is.
+        status: ImageStatus,
+    },
+    /// Without this location the image would have no data.
+    #[error("Cannot remove last location in the image.")]
+    LastLocation,
+    /// What is said of the data is not what is known of it, or cannot be so.
+    #[error("{0}")]
+    ValidationData(String),
+    /// Only services say where else data lies.
+    #[error("http store must be enabled to use location API by normal user.")]
+    LocationsForServices,
+    /// The project has no room for this upload.
+    #[error("Image exceeds the storage quota: {0}")]
+    StorageQuota(Shortage),
+    /// As [`Self::StorageQuota`], for data that lies elsewhere.
+    #[error("Denying attempt to upload image because it exceeds the quota: {0}")]
+    LocationStorageQuota(Shortage),
     /// The client stopped sending.
     #[error("The client closed the connection before all data was sent.")]
     ClientGone,
@@ -379,6 +417,8 @@ impl Error {
             | Self::Deactivated
             | Self::Protected(_)
             | Self::LocationsInvisible(_)
+            | Self::LastLocation
+            | Self::LocationsForServices
             | Self::UploadDenied(_)
             | Self::TagsDenied { .. }
             | Self::MembersDenied { .. }
@@ -388,6 +428,8 @@ impl Error {
             | Self::DuplicateMember { .. }
             | Self::PropertyMissing(_)
             | Self::PropertyPresent(_)
+            | Self::LocationsFixed { .. }
+            | Self::ValidationData(_)
             | Self::StatusConflict { .. }
             | Self::ChangedMeanwhile(_)
             | Self::NotCentralized => Kind::Conflict,
@@ -402,11 +444,18 @@ impl Error {
             | Self::UnknownStore(_)
             | Self::NoStoreChoice
             | Self::NoRandomReads(_)
+            | Self::MalformedLocation
+            | Self::InvalidLocation
+            | Self::DuplicateLocation(_)
+            | Self::LocationsPresent
+            | Self::LocationPosition(_)
             | Self::PreferredStoreUnknown(_) => Kind::Invalid,
             Self::QuotaExceeded { .. }
             | Self::TagQuotaExceeded { .. }
             | Self::MemberQuotaExceeded { .. }
             | Self::TooLarge
+            | Self::StorageQuota(_)
+            | Self::LocationStorageQuota(_)
             | Self::StoreFull => Kind::TooLarge,
             Self::RangeNotSatisfiable(_) => Kind::Range,
             Self::UnsupportedContent(_) => Kind::UnsupportedMedia,

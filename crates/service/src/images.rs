@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value};
 use vidimus_auth::{Access, Action, Context, Target};
-use vidimus_db::{self as db, ImageRecord, NewImage};
+use vidimus_db::{self as db, ImageChanges, ImageRecord, LocationRecord, NewImage};
 use vidimus_types::{
     Change, ImageId, ImageStatus, Visibility, is_reserved, schema::validate_image_body,
 };
 
 use crate::{
-    Error, ImageService, Result,
+    Error, ImageService, Result, Shortage,
     notify::{Event, payload},
     patch::{ImageEdit, field_u32, optional_text},
     scope,
@@ -168,28 +168,50 @@ impl ImageService {
         let status = record.status;
         let mut edit = ImageEdit::new(record);
         for change in changes {
-            self.apply_change(ctx, &mut edit, change)?;
+            self.apply_change(ctx, &mut edit, change).await?;
         }
         if edit.added_properties() {
             self.check_property_quota(edit.counted_properties())?;
         }
         self.check_tag_quota(edit.record().tags.len())?;
         require_owner(ctx, edit.before())?;
-        match self
-            .parts
-            .db
-            .images()
-            .update(id, status, &edit.into_changes())
-            .await
-        {
-            Ok(record) => {
+        let changes = ImageChanges {
+            limit: self.storage_limit(ctx.project_id()),
+            ..edit.changes()
+        };
+        match self.parts.db.images().update(id, status, &changes).await {
+            Ok(mut record) => {
+                edit.order(&mut record);
                 self.notify(Event::ImageUpdate, || payload::image(&record));
+                self.remove_taken(*id, edit.taken().to_vec()).await?;
                 Ok(record)
             }
-            Err(db::Error::StatusConflict { .. }) => Err(Error::ChangedMeanwhile(*id)),
+            Err(db::Error::StatusConflict { .. } | db::Error::LocationsChanged(_)) => {
+                Err(Error::ChangedMeanwhile(*id))
+            }
+            Err(db::Error::OverLimit { used, limit }) => {
+                let size = edit.record().size.unwrap_or(0);
+                let shortage = Shortage::found_late(size, used, limit);
+                Err(Error::LocationStorageQuota(shortage))
+            }
             Err(db::Error::NotFound(_)) => Err(Error::ImageNotFound(id.to_string())),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Removes the data of locations that a change took off.
+    async fn remove_taken(&self, id: ImageId, taken: Vec<LocationRecord>) -> Result<()> {
+        if taken.is_empty() {
+            return Ok(());
+        }
+        // A client that leaves now must not stop the removal half-way.
+        let service = self.clone();
+        let removal = self.parts.tasks.spawn(async move {
+            for location in &taken {
+                service.remove_data(&id, location).await;
+            }
+        });
+        removal.await.map_err(Error::internal)
     }
 
     /// Hides the image at once and removes its data afterwards.
@@ -227,6 +249,7 @@ impl ImageService {
         };
         self.notify(Event::ImageDelete, || payload::deleted_image(record));
         // A client that leaves now must not stop the removal half-way.
+        self.parts.hashings.cancel(&id);
         let service = self.clone();
         let removal = self.parts.tasks.spawn(async move {
             service.forget_cached(&id).await;
@@ -305,7 +328,7 @@ impl ImageService {
     }
 }
 
-fn check_quota(what: &'static str, attempted: usize, maximum: i64) -> Result<()> {
+pub(crate) fn check_quota(what: &'static str, attempted: usize, maximum: i64) -> Result<()> {
     match usize::try_from(maximum) {
         Ok(allowed) if attempted > allowed => Err(Error::QuotaExceeded {
             what,

@@ -15,6 +15,7 @@ mod hashing;
 mod images;
 mod import;
 mod list;
+mod locations;
 mod members;
 pub mod metadefs;
 mod mirror;
@@ -22,6 +23,7 @@ mod nodes;
 mod notify;
 mod patch;
 mod qemu_img;
+mod quota;
 mod recover;
 mod stage;
 mod stores;
@@ -45,11 +47,13 @@ pub use cache::{CacheListing, Cleared};
 pub use config::{CacheRecord, ImportConfig, ServiceConfig};
 pub use download::{Download, ImageBody, Piece, RangeRequest};
 pub use error::{Error, Kind, Result};
-pub use import::{ImportRequest, Plugin, PluginConfig};
+use import::Hashings;
+pub use import::{ImportRequest, LocationRequest, Plugin, PluginConfig};
 pub use list::ImagePage;
 pub use nodes::{Done, Relayed};
 pub use notify::{NotificationConfig, NotificationDriver, Sending};
 pub use qemu_img::QemuImg;
+pub use quota::Shortage;
 pub use recover::Recovery;
 pub use stores::StoreInfo;
 pub use tasks::TaskPage;
@@ -78,6 +82,8 @@ struct Parts {
     staging: Arc<dyn Store>,
     /// Fetches what callers name.
     fetcher: Fetcher,
+    /// Hashes of locations that are being computed.
+    hashings: Hashings,
     /// How many imports may still begin.
     import_slots: Arc<Semaphore>,
     cache: Option<ImageCache>,
@@ -106,6 +112,7 @@ impl ImageService {
                 stores,
                 staging,
                 fetcher: Fetcher::new(config.import.filter.clone()),
+                hashings: Hashings::default(),
                 import_slots: Arc::new(Semaphore::new(config.import.workers.max(1))),
                 cache,
                 mirror,

@@ -1,8 +1,10 @@
 //! Applies the changes of a PATCH to an image held in memory, one after the other; nothing is saved here.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use vidimus_auth::{Access, Action, Context};
-use vidimus_db::{ImageChanges, ImageRecord};
+use vidimus_db::{
+    Described, ImageChanges, ImageRecord, LocationChanges, LocationRecord, LocationStatus,
+};
 use vidimus_types::{Change, ImageStatus, Operation, PatchDialect, Visibility};
 
 use crate::{
@@ -30,13 +32,19 @@ const BASE: &[&str] = &[
 pub(crate) struct ImageEdit {
     before: ImageRecord,
     record: ImageRecord,
+    /// Locations taken off whose data is to be removed.
+    taken: Vec<LocationRecord>,
 }
+
+/// The row number of a location that has no row yet.
+const NO_ROW: i64 = 0;
 
 impl ImageEdit {
     pub(crate) fn new(record: ImageRecord) -> Self {
         Self {
             before: record.clone(),
             record,
+            taken: Vec::new(),
         }
     }
 
@@ -65,9 +73,114 @@ impl ImageEdit {
             .count()
     }
 
+    /// The locations taken off, once the change is saved.
+    pub(crate) fn taken(&self) -> &[LocationRecord] {
+        &self.taken
+    }
+
+    /// Puts a location in front of the one at `at`. The first one says how large the image is.
+    pub(crate) fn insert_location(
+        &mut self,
+        at: usize,
+        url: String,
+        metadata: Map<String, Value>,
+        size_bytes: u64,
+    ) {
+        self.record.locations.insert(at, fresh(url, metadata));
+        if self.record.size.is_none_or(|size| size == 0) {
+            self.record.size = Some(size_bytes);
+        }
+    }
+
+    /// Puts these in the place of all locations, whose data stays.
+    pub(crate) fn replace_locations(
+        &mut self,
+        locations: Vec<(String, Map<String, Value>)>,
+        size_bytes: Option<u64>,
+    ) {
+        let locations = locations.into_iter();
+        self.record.locations = locations
+            .map(|(url, metadata)| fresh(url, metadata))
+            .collect();
+        if self.record.size.is_none_or(|size| size == 0) && size_bytes.is_some() {
+            self.record.size = size_bytes;
+        }
+    }
+
+    /// Takes the location at `at` off.
+    pub(crate) fn take_location(&mut self, at: usize) {
+        let taken = self.record.locations.remove(at);
+        if taken.id != NO_ROW {
+            self.taken.push(taken);
+        }
+    }
+
+    /// The image has its data, of which this was said.
+    pub(crate) fn activate(&mut self, said: Described) {
+        let record = &mut self.record;
+        record.status = ImageStatus::Active;
+        for (current, said) in [
+            (&mut record.checksum, said.checksum),
+            (&mut record.os_hash_algo, said.os_hash_algo),
+            (&mut record.os_hash_value, said.os_hash_value),
+        ] {
+            if said.is_some() {
+                *current = said;
+            }
+        }
+    }
+
+    /// Puts the locations of the saved image into the order they were left in.
+    ///
+    /// Compat: Glance answers a PATCH from memory and everything else from the rows, whose order is that of their numbers.
+    pub(crate) fn order(&self, saved: &mut ImageRecord) {
+        let place = |location: &LocationRecord| {
+            let is_same = |left: &&LocationRecord| {
+                left.id == location.id
+                    || (left.id == NO_ROW
+                        && left.url == location.url
+                        && left.metadata == location.metadata)
+            };
+            let mut left = self.record.locations.iter();
+            left.position(|one| is_same(&one)).unwrap_or(usize::MAX)
+        };
+        saved.locations.sort_by_key(place);
+    }
+
+    fn location_changes(&self) -> Option<LocationChanges> {
+        let ids = |locations: &[LocationRecord]| -> Vec<i64> {
+            locations.iter().map(|location| location.id).collect()
+        };
+        let (seen, kept, remove) = (
+            ids(&self.before.locations),
+            ids(&self.record.locations),
+            ids(&self.taken),
+        );
+        let add: Vec<_> = self
+            .record
+            .locations
+            .iter()
+            .filter(|location| location.id == NO_ROW)
+            .map(|location| (location.url.clone(), location.metadata.clone()))
+            .collect();
+        let forget: Vec<i64> = seen
+            .iter()
+            .filter(|id| !kept.contains(id) && !remove.contains(id))
+            .copied()
+            .collect();
+        let is_change = !(add.is_empty() && remove.is_empty() && forget.is_empty());
+        is_change.then_some(LocationChanges {
+            seen,
+            remove,
+            forget,
+            add,
+        })
+    }
+
     /// What is different from before. Only that is written, so that an attribute somebody else changes meanwhile stays.
-    pub(crate) fn into_changes(self) -> ImageChanges {
-        let Self { before, record } = self;
+    pub(crate) fn changes(&self) -> ImageChanges {
+        let locations = self.location_changes();
+        let (before, record) = (self.before.clone(), self.record.clone());
         let removed = before
             .properties
             .iter()
@@ -81,6 +194,15 @@ impl ImageEdit {
                 .map(|(name, value)| (name.clone(), value.clone().unwrap_or_default()))
                 .collect(),
             remove_properties: removed.map(|(name, _)| name.clone()).collect(),
+            locations,
+            limit: None,
+            status: changed(before.status, record.status),
+            described: Described {
+                size: changed(before.size, record.size).flatten(),
+                checksum: changed(before.checksum, record.checksum).flatten(),
+                os_hash_algo: changed(before.os_hash_algo, record.os_hash_algo).flatten(),
+                os_hash_value: changed(before.os_hash_value, record.os_hash_value).flatten(),
+            },
             name: changed(before.name, record.name),
             disk_format: changed(before.disk_format, record.disk_format),
             container_format: changed(before.container_format, record.container_format),
@@ -147,16 +269,16 @@ impl ImageEdit {
 
 impl ImageService {
     /// Asks the policy about one change, then makes it.
-    pub(crate) fn apply_change(
+    pub(crate) async fn apply_change(
         &self,
         ctx: &Context,
         edit: &mut ImageEdit,
         change: Change,
     ) -> Result<()> {
-        let attribute = change.attribute;
-        if attribute == "locations" {
-            return self.refuse_location_change(ctx, edit, &change.operation);
+        if change.attribute == "locations" {
+            return self.change_locations(ctx, edit, change).await;
         }
+        let attribute = change.attribute;
         if let Operation::Add(value) | Operation::Replace(value) = &change.operation {
             refuse_four_bytes(
                 [(attribute.as_str(), value.as_str().unwrap_or_default())].into_iter(),
@@ -222,25 +344,6 @@ impl ImageService {
             }
         }
     }
-
-    /// Changing locations by PATCH is off (`show_multiple_locations`), as it is by default in Glance.
-    fn refuse_location_change(
-        &self,
-        ctx: &Context,
-        edit: &ImageEdit,
-        operation: &Operation,
-    ) -> Result<()> {
-        let (action, verb) = match operation {
-            Operation::Replace(Value::Array(list)) if list.is_empty() => {
-                return Err(Error::LocationsEmptied);
-            }
-            Operation::Add(_) => (Action::SetImageLocation, "add"),
-            Operation::Replace(_) => (Action::SetImageLocation, "update"),
-            Operation::Remove => (Action::DeleteImageLocation, "remove"),
-        };
-        self.enforce_on(ctx, action, edit.record())?;
-        Err(Error::LocationsInvisible(verb))
-    }
 }
 
 fn property<'a>(record: &'a ImageRecord, name: &str) -> Option<&'a Option<String>> {
@@ -249,6 +352,15 @@ fn property<'a>(record: &'a ImageRecord, name: &str) -> Option<&'a Option<String
         .iter()
         .find(|(known, _)| known == name)
         .map(|(_, value)| value)
+}
+
+fn fresh(url: String, metadata: Map<String, Value>) -> LocationRecord {
+    LocationRecord {
+        id: NO_ROW,
+        url,
+        metadata,
+        status: LocationStatus::Active,
+    }
 }
 
 fn changed<T: PartialEq>(before: T, after: T) -> Option<T> {

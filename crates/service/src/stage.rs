@@ -122,6 +122,7 @@ impl ImageService {
         S: Stream<Item = io::Result<Bytes>> + Send + 'static,
     {
         let limits = Limits {
+            room: None,
             cap: self.config().image_size_cap,
             expected,
         };

@@ -14,7 +14,7 @@ use vidimus_store::{self as store, Location};
 use vidimus_types::{ImageId, ImageStatus, StoreId};
 
 use crate::{
-    Error, ImageService, Result,
+    Error, ImageService, Result, Shortage,
     data::{Facts, Limits, Watch},
     images::{require_formats, require_move, require_owner},
     notify::{Event, payload},
@@ -52,10 +52,17 @@ impl ImageService {
         require_owner(ctx, &record).map_err(|_| Error::UploadDenied(*id))?;
 
         let service = self.clone();
+        let project = ctx.project_id().map(str::to_owned);
         let upload = async move {
             service.claim(&record).await?;
             let outcome = service
-                .save_data(&record, &store, request.announced_size, data)
+                .save_data(
+                    &record,
+                    &store,
+                    project.as_deref(),
+                    request.announced_size,
+                    data,
+                )
                 .await;
             if let Err(error) = &outcome {
                 service.notify_upload_failed(&record.id, error);
@@ -107,6 +114,7 @@ impl ImageService {
         &self,
         record: &ImageRecord,
         store: &StoreId,
+        project: Option<&str>,
         announced_size: Option<u64>,
         data: S,
     ) -> Result<()>
@@ -117,8 +125,10 @@ impl ImageService {
         let expected = announced_size.filter(|size| *size > 0);
         self.notify_image(Event::ImageUpdate, &record.id).await;
         self.notify_prepare(&record.id, store).await;
-        let facts = self.store_data(record, store, expected, data).await?;
-        let committed = self.commit(record, &facts).await;
+        let facts = self
+            .store_data(record, store, project, expected, data)
+            .await?;
+        let committed = self.commit(record, project, &facts).await;
         if committed.is_err() {
             self.undo_put(&record.id, &facts).await;
         }
@@ -126,10 +136,13 @@ impl ImageService {
     }
 
     /// Puts data into a store and finds out what it is. After an error nothing of it is left.
+    ///
+    /// `project` is whose room it takes up.
     pub(crate) async fn store_data<S>(
         &self,
         record: &ImageRecord,
         store: &StoreId,
+        project: Option<&str>,
         expected: Option<u64>,
         data: S,
     ) -> Result<UploadFacts>
@@ -140,9 +153,14 @@ impl ImageService {
         if expected.is_some_and(|size| size > config.image_size_cap) {
             return Err(Error::TooLarge);
         }
+        let room = self
+            .storage_room(project, expected, Some(&record.id))
+            .await?
+            .map_err(Error::StorageQuota)?;
         let limits = Limits {
             cap: config.image_size_cap,
             expected,
+            room,
         };
         let inspect = record.container_format.as_deref() == Some("bare");
         let (watch, data) = Watch::over(data, limits, config.hash_algorithm, inspect)?;
@@ -198,12 +216,19 @@ impl ImageService {
         })
     }
 
-    async fn commit(&self, record: &ImageRecord, facts: &UploadFacts) -> Result<()> {
+    async fn commit(
+        &self,
+        record: &ImageRecord,
+        project: Option<&str>,
+        facts: &UploadFacts,
+    ) -> Result<()> {
+        // Others may have taken the room meanwhile.
+        let limit = self.storage_limit(project);
         match self
             .parts
             .db
             .images()
-            .commit_upload(&record.id, facts)
+            .commit_upload(&record.id, facts, limit.as_ref())
             .await
         {
             Ok(record) => {
@@ -216,6 +241,9 @@ impl ImageService {
             Err(db::Error::NotFound(_) | db::Error::StatusConflict { .. }) => {
                 Err(Error::DeletedDuringUpload(record.id))
             }
+            Err(db::Error::OverLimit { used, limit }) => Err(Error::StorageQuota(
+                Shortage::found_late(facts.size, used, limit),
+            )),
             Err(error) => Err(error.into()),
         }
     }

@@ -23,7 +23,7 @@ PASTE = Path(sys.prefix) / "etc" / "glance" / "glance-api-paste.ini"
 
 @dataclass
 class Options:
-    """What a test may want to be different. `extra` are lines for `[DEFAULT]`, `sections` whole further sections, `files` what lies
+    """What a test may want to be different. `backends` names file stores, `web_stores` beside them such that read the web. `extra` are lines for `[DEFAULT]`, `sections` whole further sections, `files` what lies
     beside the configuration.
 
     With `identity`, who calls is what the headers of a proxy say (`X-Project-Id`, `X-Roles`, …), and the shipped rules
@@ -32,6 +32,7 @@ class Options:
 
     flavor: str = "cachemanagement"
     backends: Sequence[str] = ()
+    web_stores: Sequence[str] = ()
     processes: int = 1
     cache: bool = True
     cache_driver: str = "centralized_db"
@@ -162,7 +163,9 @@ class Glance:
             "paste_deploy": {"flavor": self.options.flavor, "config_file": str(self._paste())},
         }
         if self.options.backends:
-            default["enabled_backends"] = ",".join(f"{name}:file" for name in self.options.backends)
+            enabled = [f"{name}:file" for name in self.options.backends] + [f"{name}:http" for name in self.options.web_stores]
+            default["enabled_backends"] = ",".join(enabled)
+            sections.update({name: {"store_description": f"store {name}"} for name in self.options.web_stores})
             sections["glance_store"] = {"default_backend": self.options.backends[0]}
             for name in self.options.backends:
                 folder = self.store_dir / name

@@ -11,7 +11,8 @@ BIG = bytes(range(256)) * 4096 * 8
 
 
 class Source:
-    """`/abc` and `/big` are files, `/moved` leads to the first, `/stray` to a metadata service, `/cut` breaks off."""
+    """`/abc` and `/big` are files, `/moved` leads to the first, `/stray` to a metadata service, `/cut` breaks off, `/empty` has no bytes,
+    `/busy` no time. A query changes nothing but the address."""
 
     def __init__(self, port: int = 0, cut_every: int = 1 << 20):
         self.cuts = 0
@@ -25,18 +26,33 @@ class Source:
             def log_message(self, *_: object) -> None:
                 pass
 
+            def do_HEAD(self) -> None:
+                sizes = {"/abc": len(ABC), "/big": len(BIG), "/slow": len(BIG), "/empty": 0}
+                if self.file in sizes:
+                    self.head(200, sizes[self.file])
+                else:
+                    self.do_GET()
+
+            @property
+            def file(self) -> str:
+                return self.path.split("?")[0]
+
             def do_GET(self) -> None:
-                if self.path == "/moved":
+                if self.file == "/moved":
                     self.redirect("/abc")
-                elif self.path == "/stray":
+                elif self.file == "/stray":
                     self.redirect("http://169.254.169.254/latest")
-                elif self.path == "/round":
+                elif self.file == "/round":
                     self.redirect("/round")
-                elif self.path == "/abc":
+                elif self.file == "/abc":
                     self.whole(ABC)
-                elif self.path == "/big":
+                elif self.file == "/empty":
+                    self.whole(b"")
+                elif self.file == "/busy":
+                    self.send_error(503)
+                elif self.file == "/big":
                     self.whole(BIG)
-                elif self.path == "/slow":
+                elif self.file == "/slow":
                     self.head(200, len(BIG))
                     self.wfile.write(BIG[: 1 << 20])
                     self.wfile.flush()

@@ -68,7 +68,7 @@ async fn sample() -> (TestDb, [ImageId; 3]) {
         .await
         .unwrap();
     test.images()
-        .commit_upload(&ids[0], &facts("one"))
+        .commit_upload(&ids[0], &facts("one"), None)
         .await
         .unwrap();
     let mut bare = NewImage::new(ids[1], None);

@@ -85,7 +85,10 @@ impl TestDb {
                 .await
                 .unwrap()
         );
-        images.commit_upload(&new.id, &facts("one")).await.unwrap()
+        images
+            .commit_upload(&new.id, &facts("one"), None)
+            .await
+            .unwrap()
     }
 }
 

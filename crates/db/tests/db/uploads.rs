@@ -83,7 +83,7 @@ async fn an_upload_becomes_active_with_all_its_facts() {
             .unwrap()
     );
     let facts = facts("fast");
-    let image = images.commit_upload(&id, &facts).await.unwrap();
+    let image = images.commit_upload(&id, &facts, None).await.unwrap();
     assert_eq!(image.status, ImageStatus::Active);
     assert_eq!(image.size, Some(facts.size));
     assert_eq!(image.virtual_size, facts.virtual_size);
@@ -120,7 +120,10 @@ async fn an_upload_to_an_image_deleted_meanwhile_changes_nothing() {
             .unwrap()
             .is_empty()
     );
-    let error = images.commit_upload(&id, &facts("one")).await.unwrap_err();
+    let error = images
+        .commit_upload(&id, &facts("one"), None)
+        .await
+        .unwrap_err();
     assert!(matches!(error, Error::NotFound(gone) if gone == id));
     assert!(
         !images
@@ -142,7 +145,7 @@ async fn a_second_upload_cannot_be_committed_over_the_first() {
     other.size = 1;
     let error = test
         .images()
-        .commit_upload(&image.id, &other)
+        .commit_upload(&image.id, &other, None)
         .await
         .unwrap_err();
     assert!(
@@ -175,7 +178,7 @@ async fn a_commit_that_fails_half_way_leaves_the_image_saving() {
     )
     .await;
     let before = test.images().get(&Scope::admin(), &id).await.unwrap();
-    let error = test.images().commit_upload(&id, &facts("one")).await;
+    let error = test.images().commit_upload(&id, &facts("one"), None).await;
     assert!(matches!(error, Err(Error::Database(_))), "{error:?}");
     assert_eq!(
         test.images().get(&Scope::admin(), &id).await.unwrap(),
@@ -183,7 +186,7 @@ async fn a_commit_that_fails_half_way_leaves_the_image_saving() {
     );
     test.sql("DROP TRIGGER refuse", []).await;
     test.images()
-        .commit_upload(&id, &facts("one"))
+        .commit_upload(&id, &facts("one"), None)
         .await
         .unwrap();
 }

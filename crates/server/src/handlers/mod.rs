@@ -8,6 +8,7 @@ pub(crate) mod images;
 pub(crate) mod imports;
 pub(crate) mod info;
 pub(crate) mod legacy_cache;
+pub(crate) mod locations;
 pub(crate) mod members;
 pub(crate) mod metadefs;
 pub(crate) mod openapi;

@@ -253,6 +253,15 @@ fn by_hand(site: &Site) -> Vec<(&'static str, Value)> {
         ("image_tasks", object(json!({"tasks": list(raw_task())}))),
         ("import_request", import_request(site)),
         (
+            "locations",
+            list(json!({
+                "type": "object",
+                "properties": {"url": text(), "metadata": any_object()},
+                "required": ["url", "metadata"],
+            })),
+        ),
+        ("location_request", location_request()),
+        (
             "openapi_document",
             object(json!({"openapi": text(), "info": any_object(), "paths": any_object()})),
         ),
@@ -325,6 +334,25 @@ fn raw_task() -> Value {
         schema["required"] = json!(names);
     }
     schema
+}
+
+fn location_request() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "url": {"type": "string", "description": "Where the data lies"},
+            "validation_data": {
+                "type": "object",
+                "description": "A hash the data must have; both or none",
+                "properties": {
+                    "os_hash_algo": {"type": "string", "enum": ["sha1", "sha256", "sha512", "md5"]},
+                    "os_hash_value": {"type": "string", "maxLength": 128},
+                },
+                "additionalProperties": false,
+            },
+        },
+        "required": ["url"],
+    })
 }
 
 fn import_request(site: &Site) -> Value {

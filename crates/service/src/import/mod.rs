@@ -6,6 +6,7 @@
 
 mod fetch;
 mod glance_download;
+mod location;
 mod lock;
 mod parallel;
 mod plugins;
@@ -35,6 +36,9 @@ pub(crate) const FAILED: &str = "os_glance_failed_import";
 
 /// The type of the tasks of imports.
 pub(crate) const TASK_KIND: &str = "api_image_import";
+
+pub use location::LocationRequest;
+pub(crate) use location::{Hashings, LOCATION_TASK};
 
 /// A request to import, as its body and headers say it.
 #[derive(Debug, Clone)]
@@ -88,6 +92,8 @@ impl Method {
 struct Job {
     /// The image as it was found, before it became importing.
     record: ImageRecord,
+    /// Whose room the data takes up.
+    project: Option<String>,
     task: String,
     method: Method,
     uri: Option<String>,
@@ -231,6 +237,7 @@ impl ImageService {
             injected: self.injected_for(ctx, request.method),
             stores,
             record,
+            project: ctx.project_id().map(str::to_owned),
         };
         self.begin(ctx, &job, request, expired).await?;
         let service = self.clone();

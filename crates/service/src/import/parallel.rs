@@ -13,7 +13,11 @@ use tokio::task::{Id, JoinSet};
 use vidimus_db::{Content, ImportStep, UploadFacts};
 use vidimus_types::ImageStatus;
 
-use super::{Job, Method, Progress, plugins::Prepared, run::Broken};
+use super::{
+    Job, Method, Progress,
+    plugins::Prepared,
+    run::{Broken, is_unknown},
+};
 use crate::ImageService;
 
 /// Puts into the stores of a job, in their order, so many at the same time. Each goes on while the end of another is
@@ -101,6 +105,7 @@ impl ImageService {
         copies.sort_by_key(|(at, _)| *at);
         let in_order = copies.iter().map(|(_, copy)| copy.clone()).collect();
         let mut last = recording(job, prepared, in_order, progress);
+        last.limit = self.storage_limit(job.project.as_deref());
         last.end = Some(self.success(json!({ "image_id": job.record.id })));
         self.step(&last).await
     }
@@ -177,6 +182,7 @@ impl ImageService {
         let mut after = progress.clone();
         after.done(&job.stores[at]);
         let mut step = recording(job, prepared, vec![copy.clone()], &after);
+        step.limit = self.storage_limit(job.project.as_deref());
         if first.is_some() {
             step.status = None;
             step.content = Content::Unchanged;
@@ -244,12 +250,15 @@ fn recording(
     step.set_properties = progress.properties();
     if job.method != Method::CopyImage {
         step.status = Some((ImageStatus::Importing, ImageStatus::Active));
-        if let Some(first) = copies.first() {
-            step.content = Content::Known(first.clone());
-        }
         step.set_properties
             .extend_from_slice(&job.adopted_properties);
         step.formats = prepared.formats();
+    }
+    // What lies elsewhere may have been given without a word about it.
+    if (job.method != Method::CopyImage || is_unknown(&job.record))
+        && let Some(first) = copies.first()
+    {
+        step.content = Content::Known(first.clone());
     }
     step.copies = copies;
     step

@@ -6,7 +6,7 @@ use chrono::{TimeDelta, Utc};
 use vidimus_db::{self as db, Content, ImageRecord, ImportStep, Scope, TaskRecord, TaskStatus};
 use vidimus_types::{ImageId, ImageStatus, StoreId};
 
-use super::{Method, Progress, TASK_KIND, lock::stores_of, run::way_back};
+use super::{LOCATION_TASK, Method, Progress, TASK_KIND, lock::stores_of, run::way_back};
 use crate::{ImageService, Result, notify::Event};
 
 /// Work under way shows itself every few seconds; whoever was silent for this long is gone.
@@ -23,12 +23,35 @@ impl ImageService {
                 TaskStatus::Processing | TaskStatus::Success | TaskStatus::Failure => GONE_AFTER,
             };
             let is_gone = all || now - task.updated_at > patience;
-            if task.kind == TASK_KIND && is_gone {
-                self.recover_import(&task).await?;
-                recovered += 1;
+            if !is_gone {
+                continue;
             }
+            match task.kind.as_str() {
+                TASK_KIND => self.recover_import(&task).await?,
+                LOCATION_TASK => self.recover_location(&task).await?,
+                _ => continue,
+            }
+            recovered += 1;
         }
         Ok(recovered)
+    }
+
+    /// Puts back an image whose data was being looked at where it lies.
+    async fn recover_location(&self, task: &TaskRecord) -> Result<()> {
+        let why = "The server stopped before the location was taken.";
+        let end = self.failure(why.to_owned());
+        match task.image_id.as_deref().and_then(|id| id.parse().ok()) {
+            Some(id) => self.end_location_import(&id, &task.id, end).await?,
+            None => {
+                self.parts.db.tasks().finish(&task.id, &end).await?;
+            }
+        }
+        tracing::warn!(
+            image.id = task.image_id,
+            task.id = task.id,
+            "unfinished location undone"
+        );
+        Ok(())
     }
 
     async fn recover_import(&self, task: &TaskRecord) -> Result<()> {

@@ -7,7 +7,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use vidimus_db::{Content, ImageRecord, ImportStep, UploadFacts};
 use vidimus_store::{Location, StoreRead};
-use vidimus_types::{ImageStatus, StoreId};
+use vidimus_types::{ImageId, ImageStatus, StoreId};
 
 use super::{Job, Method, Progress, plugins::Prepared};
 use crate::{
@@ -58,7 +58,7 @@ impl Broken {
         Self::Store("The server failed.".to_owned())
     }
 
-    fn message(&self) -> &str {
+    pub(super) fn message(&self) -> &str {
         match self {
             Self::Data(text) | Self::Source(text) | Self::Store(text) => text,
             Self::Unwanted => "The image was deleted or is being imported by another task.",
@@ -133,6 +133,9 @@ impl ImageService {
         match self.parts.db.imports().step(step).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(Broken::Unwanted),
+            Err(vidimus_db::Error::OverLimit { used, limit }) => Err(Broken::Store(format!(
+                "Image exceeds the storage quota: {used} of {limit} bytes would be taken up."
+            ))),
             Err(error) => Err(Broken::internal(error)),
         }
     }
@@ -150,7 +153,13 @@ impl ImageService {
             .map_err(|error| Broken::storing(store, error))?;
         let size_bytes = source.size_bytes();
         let data = source.into_stream();
-        let put = self.store_data(&prepared.record, store, Some(size_bytes), data);
+        let put = self.store_data(
+            &prepared.record,
+            store,
+            job.project.as_deref(),
+            Some(size_bytes),
+            data,
+        );
         // Compat: where several stores are filled at the same time nobody says how far it has come.
         let is_told = self.stores_at_once(job).min(job.stores.len()) == 1;
         let copied = |bytes: u64| match is_told {
@@ -214,11 +223,23 @@ impl ImageService {
         Ok(store.open(location, None).await?)
     }
 
-    /// Waits for work that may take long, says now and then that it is under way, and drops it when nobody wants it any
-    /// more. What is dropped leaves nothing behind: stores promise that.
+    /// As [`Self::while_held`], for an import.
     pub(super) async fn while_wanted<T>(
         &self,
         job: &Job,
+        message: &str,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Broken> {
+        self.while_held(&job.record.id, &job.task, message, work)
+            .await
+    }
+
+    /// Waits for work that may take long, says now and then that it is under way, and drops it when nobody wants it any
+    /// more. What is dropped leaves nothing behind: stores promise that.
+    pub(super) async fn while_held<T>(
+        &self,
+        image: &ImageId,
+        task: &str,
         message: &str,
         work: impl Future<Output = T>,
     ) -> Result<T, Broken> {
@@ -228,8 +249,8 @@ impl ImageService {
                 return Ok(done);
             }
             let db = &self.parts.db;
-            let alive = db.tasks().progress(&job.task, message).await;
-            let held = db.imports().holds(&job.record.id, &job.task).await;
+            let alive = db.tasks().progress(task, message).await;
+            let held = db.imports().holds(image, task).await;
             // A database that does not answer for a moment is no reason to throw hours of work away.
             if matches!(alive, Ok(false)) || matches!(held, Ok(false)) {
                 return Err(Broken::Unwanted);
@@ -291,6 +312,11 @@ impl ImageService {
             Err(_) => false,
         }
     }
+}
+
+/// Whether nobody has said what the data of an image is.
+pub(super) fn is_unknown(record: &ImageRecord) -> bool {
+    record.checksum.is_none() && record.os_hash_value.is_none()
 }
 
 /// Where an image goes whose import failed, with so much still staged for it.

@@ -4,7 +4,9 @@
 
 mod downloads;
 mod imports;
+mod locations;
 mod notifications;
 mod support;
 mod uploads;
+mod web;
 mod workers;

@@ -18,12 +18,13 @@ use tempfile::TempDir;
 use vidimus_auth::{Context, Policy, PolicyConfig};
 use vidimus_cache::{CacheConfig, ImageCache};
 use vidimus_db::{Db, DbConfig};
+use vidimus_fetch::Fetcher;
 use vidimus_service::{
     Download, Error, ImageBody, ImageService, Piece, RangeRequest, ServiceConfig, UploadRequest,
 };
 use vidimus_store::{
-    ByteStream, Capabilities, FilesystemConfig, FilesystemStore, Location, Recovered, Store,
-    StoreInfo, StoreRead, StoreSet, Stored,
+    ByteStream, Capabilities, FilesystemConfig, FilesystemStore, HttpStore, Location, Recovered,
+    Store, StoreInfo, StoreRead, StoreSet, Stored,
 };
 use vidimus_types::{ByteRange, ImageId, StoreId};
 
@@ -183,7 +184,12 @@ impl Site {
         Self::in_folder(dir, ServiceConfig::default()).await
     }
 
-    async fn in_folder(dir: TempDir, config: ServiceConfig) -> Self {
+    /// The folder alone; whatever still runs must be ended by ending its runtime.
+    pub fn into_folder(self) -> TempDir {
+        self.dir
+    }
+
+    pub async fn in_folder(dir: TempDir, config: ServiceConfig) -> Self {
         let url = format!("sqlite:///{}", dir.path().join("db.sqlite").display());
         let db = Db::connect(&DbConfig {
             url,
@@ -208,7 +214,10 @@ impl Site {
             gate: tokio::sync::RwLock::new(()),
             reads: std::sync::Mutex::new(Reads::Fine),
         });
-        let stores = StoreSet::single(vec![Arc::clone(&store) as Arc<dyn Store>], &id).unwrap();
+        let fetcher = Fetcher::new(config.import.filter.clone());
+        let web = HttpStore::new("http".parse().unwrap(), None, 0, fetcher);
+        let all = vec![Arc::clone(&store) as Arc<dyn Store>, Arc::new(web)];
+        let stores = StoreSet::single(all, &id).unwrap();
         let cache = ImageCache::open(CacheConfig {
             dir: dir.path().join("cache"),
             max_size_bytes: 1 << 30,

@@ -5,6 +5,7 @@
 //! prints it, `validate` finds out what is wrong. Rules no schema can express are not checked here.
 
 mod document;
+mod location;
 mod member;
 pub mod metadefs;
 mod pyrepr;
@@ -14,6 +15,7 @@ mod validate;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+pub use location::validate_location;
 pub use member::{member_schema, members_schema};
 
 /// What of the schemas the operator decides.

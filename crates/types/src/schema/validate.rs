@@ -139,6 +139,7 @@ impl<'a> Check<'a> {
                     refuse_others(schema, wanted, value).into_iter().collect()
                 }
                 "required" => missing(wanted, value),
+                "dependentRequired" => missing_beside(wanted, value),
                 keyword => unmet(keyword, wanted, value).into_iter().collect(),
             };
             for message in messages {
@@ -254,6 +255,28 @@ fn missing(required: &Value, value: &Value) -> Vec<String> {
     names
         .map(|name| format!("{} is a required property", repr(name)))
         .collect()
+}
+
+fn missing_beside(wanted: &Value, value: &Value) -> Vec<String> {
+    let (Some(wanted), Some(members)) = (wanted.as_object(), value.as_object()) else {
+        return Vec::new();
+    };
+    let mut messages = Vec::new();
+    for (name, others) in wanted
+        .iter()
+        .filter(|(name, _)| members.contains_key(*name))
+    {
+        for other in others.as_array().into_iter().flatten() {
+            if !other
+                .as_str()
+                .is_some_and(|other| members.contains_key(other))
+            {
+                let name = repr(&Value::from(name.as_str()));
+                messages.push(format!("{} is a dependency of {name}", repr(other)));
+            }
+        }
+    }
+    messages
 }
 
 /// What is wrong by a keyword that concerns this value alone.

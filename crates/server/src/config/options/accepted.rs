@@ -43,13 +43,8 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
     },
     Accepted {
         group: "DEFAULT",
-        reason: "the hash of a location given by a client is not computed",
-        names: &["do_secure_hash", "http_retries"],
-    },
-    Accepted {
-        group: "DEFAULT",
         reason: "quotas per project are not built in",
-        names: &["user_storage_quota", "use_keystone_limits"],
+        names: &["use_keystone_limits"],
     },
     Accepted {
         group: "DEFAULT",

@@ -29,6 +29,10 @@ options! {
     IMAGE_LOCATION_QUOTA: i64 = Opt::new("DEFAULT", "image_location_quota", Kind::INT)
         .default("10")
         .help("Locations an image may have. Negative: any number.");
+    USER_STORAGE_QUOTA: String = Opt::new("DEFAULT", "user_storage_quota", Kind::Str)
+        .default("0")
+        .help("What the images of a project may take up together: a number, with or without `B`, `KB`, `MB`, `GB` or `TB` behind \
+               it. An image counts as often as it has locations. Zero: any amount.");
     PROPERTY_PROTECTION_FILE: Option<PathBuf> =
         Opt::new("DEFAULT", "property_protection_file", Kind::Str)
         .help("File that says who may create, read, update and delete which custom properties; a relative one is looked for \

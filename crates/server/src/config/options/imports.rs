@@ -1,5 +1,4 @@
-//! `[image_import_opts]`, its plugins' sections, `[import_filtering_opts]`, `[task]`, `[wsgi]`: how data is imported, and
-//! from where.
+//! How data is imported, and from where.
 
 use vidimus_service::Plugin;
 
@@ -46,6 +45,13 @@ options! {
         .old(&[("DEFAULT", "task_time_to_live")])
         .default("48")
         .help("Hours for which finished tasks are remembered.");
+    DO_SECURE_HASH: bool = Opt::new("DEFAULT", "do_secure_hash", Kind::Bool)
+        .default("true")
+        .help("Whether the data of a location that is added by `POST /v2/images/{id}/locations` is read: to hold it against the \
+               hash that came with it, or to find out its hash. If not, what came with it is believed.");
+    HTTP_RETRIES: u64 = Opt::new("DEFAULT", "http_retries", Kind::Int { min: 0, max: 1000 })
+        .default("3")
+        .help("How often reading the data of a location is tried again.");
     ALLOWED_SCHEMES: Vec<String> = Opt::new("import_filtering_opts", "allowed_schemes", BRACKETED)
         .default("[http,https]")
         .help("Schemes of the URIs that `web-download` fetches from. Others than http and https are never fetched from.");

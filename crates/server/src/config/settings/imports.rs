@@ -18,6 +18,10 @@ pub struct Imports {
     pub workers: usize,
     /// For how long finished tasks are remembered.
     pub task_time_to_live: Duration,
+    /// Whether the data of a location is read for its hash.
+    pub hashes_locations: bool,
+    /// How often that is tried again.
+    pub hash_retries: u32,
     /// Schemes that may be fetched from; empty for all that are not refused. So for each pair.
     pub allowed_schemes: Vec<String>,
     /// See `allowed_schemes`.
@@ -58,6 +62,8 @@ pub(super) fn imports(resolver: &Resolver<'_>) -> Result<Imports, ConfigError> {
                 .get(&imports::TASK_TIME_TO_LIVE)?
                 .saturating_mul(3600),
         ),
+        hashes_locations: resolver.get(&imports::DO_SECURE_HASH)?,
+        hash_retries: u32::try_from(resolver.get(&imports::HTTP_RETRIES)?).unwrap_or(u32::MAX),
         allowed_schemes: lower(resolver.get(&imports::ALLOWED_SCHEMES)?),
         disallowed_schemes: lower(resolver.get(&imports::DISALLOWED_SCHEMES)?),
         allowed_hosts: resolver.get(&imports::ALLOWED_HOSTS)?,

@@ -124,6 +124,8 @@ pub struct Images {
     pub member_quota: i64,
     /// See `property_quota`.
     pub location_quota: i64,
+    /// Bytes the images of a project may take up; zero for any number.
+    pub storage_quota: u64,
     /// Where custom properties are described, if anybody looks for such a file; see `boot::custom_schema`.
     pub schema_file: Option<PathBuf>,
     /// Who may do what with custom properties; relative as configured.
@@ -319,6 +321,7 @@ fn images(resolver: &Resolver<'_>) -> Result<Images, ConfigError> {
         tag_quota: resolver.get(&images::IMAGE_TAG_QUOTA)?,
         member_quota: resolver.get(&images::IMAGE_MEMBER_QUOTA)?,
         location_quota: resolver.get(&images::IMAGE_LOCATION_QUOTA)?,
+        storage_quota: storage_quota(resolver)?,
         // Found by its place beside the configuration file, not by an option.
         schema_file: None,
         property_protection_file: resolver.get(&images::PROPERTY_PROTECTION_FILE)?,
@@ -328,6 +331,32 @@ fn images(resolver: &Resolver<'_>) -> Result<Images, ConfigError> {
         require_format_match: resolver.get(&images::REQUIRE_IMAGE_FORMAT_MATCH)?,
         vmdk_allowed_types: resolver.get(&images::VMDK_ALLOWED_TYPES)?,
         gpt_safety_checks_nonfatal: resolver.get(&images::GPT_SAFETY_CHECKS_NONFATAL)?,
+    })
+}
+
+/// Compat: Glance finds out with the first upload that the value cannot be read. Its units are powers of 1024.
+fn storage_quota(resolver: &Resolver<'_>) -> Result<u64, ConfigError> {
+    let found = resolver.resolve(&images::USER_STORAGE_QUOTA)?;
+    let text = found.value.as_str();
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let shift = match &text[digits.len()..] {
+        "" | "B" => Some(0),
+        "KB" => Some(10),
+        "MB" => Some(20),
+        "GB" => Some(30),
+        "TB" => Some(40),
+        _ => None,
+    };
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let number = digits.parse::<u64>().ok().filter(|_| is_number);
+    let bytes = number
+        .zip(shift)
+        .map(|(number, shift)| number.saturating_mul(1 << shift));
+    bytes.ok_or_else(|| ConfigError::BadValue {
+        origin: found.origin.clone(),
+        option: OptionName::new("DEFAULT", "user_storage_quota"),
+        found: format!("`{text}`"),
+        allowed: "a number, with or without `B`, `KB`, `MB`, `GB` or `TB` behind it".to_owned(),
     })
 }
 

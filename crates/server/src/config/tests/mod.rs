@@ -298,6 +298,35 @@ fn named_stores_take_what_they_lack_from_the_shared_section() {
 }
 
 #[test]
+fn a_storage_quota_is_a_number_with_a_unit() {
+    let read = |value: &str| {
+        let text = format!("[DEFAULT]\nuser_storage_quota = {value}\n");
+        with_database(&text).map(|loaded| loaded.settings.images.storage_quota)
+    };
+    assert_eq!(with_database("").unwrap().settings.images.storage_quota, 0);
+    for (value, bytes) in [
+        ("0", 0),
+        ("7", 7),
+        ("7B", 7),
+        ("2KB", 2048),
+        ("3MB", 3 << 20),
+        ("1GB", 1 << 30),
+        ("1TB", 1 << 40),
+    ] {
+        assert_eq!(read(value).unwrap(), bytes, "{value}");
+    }
+    for value in ["-1", "1 GB", "1kb", "GB", "1PB", "1.5GB", "+1"] {
+        assert!(
+            read(value)
+                .unwrap_err()
+                .to_string()
+                .contains("user_storage_quota"),
+            "{value}"
+        );
+    }
+}
+
+#[test]
 fn stores_on_the_web_are_read_with_or_without_names() {
     let kinds = |text: &str| -> Vec<(String, StoreType)> {
         let stores = with_database(text).unwrap().settings.stores;

@@ -1,0 +1,499 @@
+//! Takes data where it lies: somebody says where, and the image becomes active without a byte being stored.
+//!
+//! With a hash to hold the data against, the image is importing until all of it was read, and queued again if it is
+//! something else. Without one the image is active at once, and the hash is computed behind that. Deleting the image ends the
+//! reading. What a crash cuts off, [`ImageService::end_location_import`] puts back at the next start.
+//!
+//! Compat: a location that could not be taken is taken off again. Glance leaves those of the web on the queued image, where
+//! they are in the way of every other try.
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures_util::StreamExt;
+use serde_json::{Map, Value, json};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use vidimus_auth::{Action, Context};
+use vidimus_db::{
+    Content, Described, ImageRecord, ImportStart, ImportStep, NewTask, Started, TaskEnd,
+};
+use vidimus_digest::Algorithm;
+use vidimus_fetch::Refusal;
+use vidimus_store::Location;
+use vidimus_types::{ImageId, ImageStatus, schema::validate_location};
+
+use super::{Progress, run::Broken};
+use crate::{
+    Error, ImageService, Result,
+    data::{Facts, Limits, Watch},
+    images::{check_quota, require_formats, require_owner},
+    locations::check_route_hash,
+    notify::{Event, payload},
+};
+
+/// The type of the tasks that take locations.
+pub(crate) const LOCATION_TASK: &str = "location_import";
+
+/// The node that computes the hash of a location, as a property of the image.
+const HASH_HOST: &str = "os_glance_hash_op_host";
+
+/// The pause before data is read once more.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A request to take data where it lies.
+#[derive(Debug, Clone)]
+pub struct LocationRequest {
+    url: String,
+    /// As it was sent; nothing and an empty object mean the same.
+    validation: Map<String, Value>,
+}
+
+/// A location that is being taken, under the image's import lock.
+#[derive(Debug)]
+struct LocationJob {
+    /// The image as it was found.
+    record: ImageRecord,
+    task: String,
+    /// Whose room the data takes up.
+    project: Option<String>,
+    url: String,
+    /// The hash the data must have.
+    expected: Option<(Algorithm, String)>,
+}
+
+/// The images whose data is being read for its hash, so that deleting one ends it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hashings(Arc<Mutex<HashMap<ImageId, CancellationToken>>>);
+
+/// Takes the image off the list again.
+#[derive(Debug)]
+struct Hashing {
+    all: Hashings,
+    id: ImageId,
+    cancelled: CancellationToken,
+}
+
+impl Hashings {
+    /// Ends the reading of an image's data, if it is being read.
+    pub(crate) fn cancel(&self, id: &ImageId) {
+        if let Some(token) = self.lock().get(id) {
+            token.cancel();
+        }
+    }
+
+    fn begin(&self, id: ImageId) -> Hashing {
+        let cancelled = CancellationToken::new();
+        self.lock().insert(id, cancelled.clone());
+        Hashing {
+            all: self.clone(),
+            id,
+            cancelled,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<ImageId, CancellationToken>> {
+        // Every change is one insert or remove, so a panic elsewhere leaves the map sound.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Hashing {
+    fn drop(&mut self) {
+        self.all.lock().remove(&self.id);
+    }
+}
+
+impl LocationRequest {
+    /// Reads a body.
+    pub fn read(body: &Value) -> Result<Self> {
+        validate_location(body).map_err(|error| Error::SchemaMismatch(error.to_string()))?;
+        let validation = body.get("validation_data").and_then(Value::as_object);
+        Ok(Self {
+            url: body["url"].as_str().unwrap_or_default().to_owned(),
+            validation: validation.cloned().unwrap_or_default(),
+        })
+    }
+
+    fn expected(&self) -> Result<Option<(Algorithm, String)>> {
+        let text = |name: &str| self.validation.get(name).and_then(Value::as_str);
+        match (text("os_hash_algo"), text("os_hash_value")) {
+            (Some(algorithm), Some(value)) => {
+                let algorithm = check_route_hash(algorithm, value)?;
+                Ok(Some((algorithm, value.to_owned())))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+impl ImageService {
+    /// Begins to take data where it lies and returns; how that ends is found in its task and in the image.
+    pub async fn add_location(
+        &self,
+        ctx: &Context,
+        id: &ImageId,
+        request: LocationRequest,
+    ) -> Result<()> {
+        let record = self.find_image(ctx, id).await?;
+        if record.status != ImageStatus::Queued {
+            return Err(Error::LocationsFixed {
+                verb: "add",
+                status: record.status,
+            });
+        }
+        self.enforce_on(ctx, Action::AddImageLocation, &record)?;
+        self.require_service_or_web(ctx, &request.url)?;
+        let expected = request.expected()?;
+        self.require_admitted(&record, &request.url).await?;
+        // Compat, at once: Glance says yes here, and its task finds that it may not.
+        require_owner(ctx, &record)?;
+
+        let job = LocationJob {
+            task: Uuid::new_v4().to_string(),
+            project: ctx.project_id().map(str::to_owned),
+            url: request.url.clone(),
+            expected,
+            record,
+        };
+        self.begin_location(ctx, &job, request).await?;
+        let service = self.clone();
+        self.parts
+            .tasks
+            .spawn(async move { service.run_location(job).await });
+        Ok(())
+    }
+
+    /// Services may name any store; others only say where on the web data lies, if there is a store for that.
+    fn require_service_or_web(&self, ctx: &Context, url: &str) -> Result<()> {
+        let roles = ctx.roles().iter().chain(ctx.service_roles());
+        let is_service = roles.into_iter().any(|role| role == "service");
+        let mut stores = self.parts.stores.iter();
+        let reads_web = stores.any(|store| store.info().kind == "http");
+        if is_service || (url.starts_with("http") && reads_web) {
+            Ok(())
+        } else {
+            Err(Error::LocationsForServices)
+        }
+    }
+
+    async fn require_admitted(&self, record: &ImageRecord, url: &str) -> Result<()> {
+        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+        if !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) {
+            return Ok(());
+        }
+        let admitted: Result<(), Refusal> = self.parts.fetcher.admit(url).await;
+        admitted.map_err(|refusal| {
+            tracing::info!(image.id = %record.id, error = &refusal as &dyn std::error::Error, "location refused");
+            Error::Invalid(format!("URI for add location does not pass filtering: {url}"))
+        })
+    }
+
+    async fn begin_location(
+        &self,
+        ctx: &Context,
+        job: &LocationJob,
+        request: LocationRequest,
+    ) -> Result<()> {
+        let id = job.record.id;
+        let expired = self.expired_lock(&job.record).await?;
+        let set_properties = match &expired {
+            None => Vec::new(),
+            Some(expired) => {
+                let mut progress = Progress::of(self, &job.record);
+                progress.forget(&expired.stores);
+                let mut left = progress.properties();
+                left.retain(|(name, _)| job.record.properties.iter().any(|(key, _)| key == name));
+                left
+            }
+        };
+        let input = json!({
+            "image_id": id,
+            "loc_url": request.url,
+            "validation_data": request.validation,
+        });
+        let start = ImportStart {
+            image: id,
+            status: (ImageStatus::Queued, ImageStatus::Queued),
+            task: NewTask {
+                id: job.task.clone(),
+                kind: LOCATION_TASK,
+                owner: ctx.project_id().unwrap_or_default().to_owned(),
+                image_id: Some(id),
+                request_id: Some(ctx.request_id().to_owned()),
+                user_id: ctx.user_id().map(str::to_owned),
+                input,
+            },
+            expired: expired.map(|expired| expired.task),
+            set_properties,
+            remove_properties: Vec::new(),
+        };
+        match self.parts.db.imports().start(&start).await? {
+            Started::Yes => {
+                self.notify_task(Event::TaskCreate, &job.task).await;
+                self.notify_image(Event::ImageUpdate, &id).await;
+                Ok(())
+            }
+            Started::Locked => Err(Error::ImportRefused(format!(
+                "New operation on image '{id}' is not permitted as prior operation is still in progress"
+            ))),
+            Started::Changed => Err(Error::ChangedMeanwhile(id)),
+        }
+    }
+
+    /// Does what the job says, when its turn has come. The image is in a defined state afterwards.
+    async fn run_location(&self, job: LocationJob) {
+        // Closed by nobody, so there is always a permit at last.
+        let _turn = self.parts.import_slots.acquire().await;
+        let (id, task) = (job.record.id, job.task.clone());
+        let waiting = self.task_to_tell(Event::TaskRun, &task).await;
+        match self.parts.db.tasks().begin(&task).await {
+            Ok(true) => self.notify_task(Event::TaskProcessing, &task).await,
+            Ok(false) => return,
+            Err(error) => {
+                tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "location not begun");
+            }
+        }
+        // In a task of its own, so that a panic is a failure like others.
+        let service = self.clone();
+        let work = tokio::spawn(async move { service.take_location(&job).await });
+        let outcome = work
+            .await
+            .unwrap_or_else(|stopped| Err(Broken::internal(stopped)));
+        match outcome {
+            Ok(()) => {
+                tracing::info!(image.id = %id, task.id = task, "location taken");
+                self.notify_task(Event::TaskSuccess, &task).await;
+                // Compat: when it is done, and as it was before it began.
+                if let Some(waiting) = waiting {
+                    self.notify(Event::TaskRun, || payload::task(&waiting));
+                }
+            }
+            Err(broken) => {
+                tracing::warn!(image.id = %id, task.id = task, cause = broken.message(), "location not taken");
+                let end = self.failure(broken.message().to_owned());
+                if let Err(error) = self.end_location_import(&id, &task, end).await {
+                    tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "the image stays as it is until the next start");
+                }
+            }
+        }
+    }
+
+    async fn take_location(&self, job: &LocationJob) -> Result<(), Broken> {
+        let id = job.record.id;
+        let (location, size_bytes) =
+            self.judge_location(job)
+                .await
+                .map_err(|error| match error {
+                    Error::Internal(_) => Broken::internal(error),
+                    other => Broken::Source(other.to_string()),
+                })?;
+        let hashing = self.parts.hashings.begin(id);
+
+        let import = &self.config().import;
+        let algorithm = match &job.expected {
+            Some((algorithm, _)) => *algorithm,
+            None => self.config().hash_algorithm,
+        };
+        let mut first = ImportStep::new(id, &job.task);
+        first.limit = self.storage_limit(job.project.as_deref());
+        first.location = Some((location.url.clone(), location.metadata.clone()));
+        let mut described = Described {
+            size: Some(size_bytes),
+            ..Described::default()
+        };
+        let is_checked = import.hashes_locations && job.expected.is_some();
+        let to = if is_checked {
+            ImageStatus::Importing
+        } else {
+            ImageStatus::Active
+        };
+        first.status = Some((ImageStatus::Queued, to));
+        if import.hashes_locations {
+            described.os_hash_algo = Some(algorithm.name().to_owned());
+            let host = import.stage_host.clone();
+            first.set_properties = host
+                .map(|host| (HASH_HOST.to_owned(), host))
+                .into_iter()
+                .collect();
+        } else {
+            if let Some((algorithm, value)) = &job.expected {
+                described.os_hash_algo = Some(algorithm.name().to_owned());
+                described.os_hash_value = Some(value.clone());
+            }
+            first.end = Some(self.location_taken(&id));
+        }
+        first.content = Content::Described(described);
+        self.step(&first).await?;
+        self.notify_image(Event::ImageUpdate, &id).await;
+        if !import.hashes_locations {
+            return Ok(());
+        }
+
+        let found = self
+            .hash_location(job, &location, size_bytes, algorithm, &hashing)
+            .await;
+        let mut last = ImportStep::new(id, &job.task);
+        last.remove_properties = vec![HASH_HOST.to_owned()];
+        let mut end = self.location_taken(&id);
+        match (found, &job.expected) {
+            (Ok(facts), Some((_, value))) if facts.hash != *value => {
+                return Err(Broken::Data(format!(
+                    "os_hash_value: ({value}) not matched with actual os_hash_value: ({})",
+                    facts.hash
+                )));
+            }
+            (Ok(facts), _) => {
+                last.content = Content::Described(Described {
+                    checksum: Some(facts.md5),
+                    os_hash_value: Some(facts.hash),
+                    ..Described::default()
+                });
+            }
+            // The image was given out already: it stays, and nothing is said about its data.
+            (Err(Broken::Source(cause)), None) => {
+                last.content = Content::Unhashed;
+                end.message = Some(cause);
+            }
+            (Err(broken), _) => return Err(broken),
+        }
+        if is_checked {
+            last.status = Some((ImageStatus::Importing, ImageStatus::Active));
+        }
+        last.end = Some(end);
+        self.step(&last).await?;
+        self.notify_image(Event::ImageUpdate, &id).await;
+        Ok(())
+    }
+
+    fn location_taken(&self, id: &ImageId) -> TaskEnd {
+        let mut end = self.success(json!({ "image_id": id }));
+        end.message = Some(String::new());
+        end
+    }
+
+    /// Goes and looks, and finds out whether there is room and what the location is called.
+    async fn judge_location(&self, job: &LocationJob) -> Result<(Location, u64)> {
+        let size_bytes = self.look_at(&job.url).await?.required()?;
+        check_quota("locations", 1, self.config().location_quota)?;
+        self.storage_room(job.project.as_deref(), Some(size_bytes), None)
+            .await?
+            .map_err(Error::LocationStorageQuota)?;
+        require_formats(&job.record)?;
+        crate::images::refuse_four_bytes([("url", job.url.as_str())].into_iter())?;
+        let mut location = Location::new(job.url.clone());
+        self.name_store(&mut location.metadata, &job.url);
+        Ok((location, size_bytes))
+    }
+
+    /// Reads all of the data, as often as it takes.
+    async fn hash_location(
+        &self,
+        job: &LocationJob,
+        location: &Location,
+        size_bytes: u64,
+        algorithm: Algorithm,
+        hashing: &Hashing,
+    ) -> Result<Facts, Broken> {
+        let mut left = self.config().import.hash_retries;
+        loop {
+            let reading = self.read_location(location, size_bytes, algorithm);
+            let reading = self.while_held(&job.record.id, &job.task, "", reading);
+            let read = tokio::select! {
+                () = hashing.cancelled.cancelled() => return Err(Broken::Unwanted),
+                read = reading => read?,
+            };
+            match read {
+                Ok(facts) => return Ok(facts),
+                Err(error) if left == 0 => {
+                    tracing::warn!(image.id = %job.record.id, error = &error as &dyn std::error::Error, "location not readable");
+                    return Err(Broken::Source(format!(
+                        "Hash calculation failed for image {} data: {error}",
+                        job.record.id
+                    )));
+                }
+                Err(error) => {
+                    tracing::info!(image.id = %job.record.id, error = &error as &dyn std::error::Error, "location not readable, will try again");
+                    left -= 1;
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn read_location(
+        &self,
+        location: &Location,
+        size_bytes: u64,
+        algorithm: Algorithm,
+    ) -> Result<Facts> {
+        let store = self.parts.stores.find(location)?;
+        let data = store.open(location, None).await?.into_stream();
+        let limits = Limits {
+            cap: u64::MAX,
+            expected: Some(size_bytes),
+            room: None,
+        };
+        let (watch, mut data) = Watch::over(data, limits, algorithm, false)?;
+        while let Some(chunk) = data.next().await {
+            if chunk.is_err() {
+                let broken = watch
+                    .broken()
+                    .filter(|why| !matches!(why, Error::ClientGone));
+                return Err(broken.unwrap_or_else(|| {
+                    Error::StoreUnavailable(vidimus_store::Error::Source(io::Error::from(
+                        io::ErrorKind::UnexpectedEof,
+                    )))
+                }));
+            }
+        }
+        drop(data);
+        watch.finish(limits).await
+    }
+
+    /// Ends a task that did not reach its end and puts its image back: queued and without a location if its data was to be
+    /// checked, active and without a hash if it was given out already.
+    pub(super) async fn end_location_import(
+        &self,
+        id: &ImageId,
+        task: &str,
+        end: TaskEnd,
+    ) -> Result<()> {
+        self.put_back(id, task, end).await?;
+        self.notify_image(Event::ImageUpdate, id).await;
+        self.notify_task(Event::TaskFailure, task).await;
+        Ok(())
+    }
+
+    async fn put_back(&self, id: &ImageId, task: &str, end: TaskEnd) -> Result<()> {
+        let mut back = ImportStep::new(*id, task);
+        back.remove_properties = vec![HASH_HOST.to_owned()];
+        back.end = Some(end.clone());
+        back.status = Some((ImageStatus::Importing, ImageStatus::Queued));
+        back.content = Content::Forgotten;
+        back.drop_locations = true;
+        if let Some(dropped) = self.parts.db.imports().step_and_drop(&back).await? {
+            for location in &dropped {
+                self.remove_data(id, location).await;
+            }
+            return Ok(());
+        }
+        back.drop_locations = false;
+        back.status = Some((ImageStatus::Active, ImageStatus::Active));
+        back.content = Content::Unhashed;
+        if self.parts.db.imports().step(&back).await? {
+            return Ok(());
+        }
+        // Nothing was recorded yet, or the image is gone.
+        back.status = None;
+        back.content = Content::Unchanged;
+        if !self.parts.db.imports().step(&back).await? {
+            self.parts.db.tasks().finish(task, &end).await?;
+        }
+        Ok(())
+    }
+}

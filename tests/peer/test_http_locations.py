@@ -1,0 +1,112 @@
+"""Locations, the web as a store, and storage quotas: the same requests to Glance and to us, on several sites."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from harness.glance import Glance, Options
+from harness.golden import Golden, alike, comparable, record
+from harness.process import free_port
+from harness.source import Source
+from harness.vidimus import beside_glance
+from replay.callers import ADMIN
+from replay.location_differences import differences
+from replay.locations import patches, posts, quotas, stores, unhashed
+from replay.steps import Scenario
+from test_http_imports import RANDOM_ID
+
+PORT = free_port()
+FILTER = {"import_filtering_opts": {"allowed_hosts": "[127.0.0.1]", "allowed_ports": "[]"}}
+
+
+def site(**extra: str) -> Options:
+    return Options(identity=True, cache=False, flavor="", sections=FILTER, extra=extra)
+
+
+def web_site(**extra: str) -> Options:
+    return Options(
+        identity=True, cache=False, flavor="", sections=FILTER, extra=extra, backends=("fast", "slow"), web_stores=("mirror",)
+    )
+
+
+SHOWN = {"show_multiple_locations": "true", "show_image_direct_url": "true", "image_location_quota": "3"}
+
+SITES: dict[str, tuple[Options, Callable[[str], list[Scenario]]]] = {
+    "one store": (site(**SHOWN), lambda source: patches(source, 0xC0) + posts(source, 0xC8)),
+    "three stores": (
+        web_site(**SHOWN),
+        lambda source: patches(source, 0xD0) + posts(source, 0xD8) + stores(source, 0xDC),
+    ),
+    "hidden": (site(), lambda source: posts(source, 0xE0, with_failures=False)),
+    "quota": (site(user_storage_quota="60000B", **SHOWN), lambda source: quotas(source, 0xE4)),
+    "no hash": (site(do_secure_hash="false"), lambda source: unhashed(source, 0xE8)),
+}
+
+
+def prefixed(name: str, answers: dict[str, Golden]) -> dict[str, Golden]:
+    return {f"{name}: {case}": answer for case, answer in answers.items()}
+
+
+CASES = [
+    f"{name}: {scenario.name}/{step.name}"
+    for name, (_, build) in SITES.items()
+    for scenario in build(f"http://127.0.0.1:{PORT}")
+    for step in scenario.steps
+]
+DIFFERENCES = differences(f"http://127.0.0.1:{PORT}")
+BY_CASE = {case: difference for difference in DIFFERENCES for case in difference.cases}
+
+
+@pytest.fixture(scope="module")
+def source() -> Iterator[Source]:
+    with Source(PORT) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def of_glance(tmp_path_factory: pytest.TempPathFactory, source: Source) -> dict[str, Golden]:
+    answers = {}
+    for name, (options, build) in SITES.items():
+        with Glance(tmp_path_factory.mktemp("locations-glance"), options=options) as server:
+            answers.update(prefixed(name, record(server, build(source.url), ADMIN)))
+    return answers
+
+
+@pytest.fixture(scope="module")
+def of_vidimus(tmp_path_factory: pytest.TempPathFactory, source: Source) -> dict[str, Golden]:
+    answers = {}
+    for name, (options, build) in SITES.items():
+        with beside_glance(tmp_path_factory.mktemp("locations-vidimus"), options) as server:
+            answers.update(prefixed(name, record(server, build(source.url), ADMIN)))
+    return answers
+
+
+def without_random(golden: Golden) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(RANDOM_ID.sub("<random>", json.dumps(comparable(golden))))
+    stores = told["headers"].get("openstack-image-store-ids")
+    if stores is not None:
+        # Once it has used them, Glance lists its own folders as stores, now and then.
+        named = [name for name in stores.split(", ") if not name.startswith("os_glance_")]
+        told["headers"]["openstack-image-store-ids"] = ", ".join(named)
+    return told
+
+
+def test_differences_name_cases_that_exist_once() -> None:
+    named = [case for difference in DIFFERENCES for case in difference.cases]
+    assert sorted(set(named) - set(CASES)) == []
+    assert sorted({case for case in named if named.count(case) > 1}) == []
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_answer(case: str, of_glance: dict[str, Golden], of_vidimus: dict[str, Golden]) -> None:
+    expected = without_random(of_glance[case])
+    difference = BY_CASE.get(case)
+    if difference is not None:
+        overlaid = difference.overlay(expected)
+        assert overlaid != expected, f"no difference any more: {difference.reason}"
+        expected = overlaid
+    assert alike(expected, without_random(of_vidimus[case])) == expected
