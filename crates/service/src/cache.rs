@@ -15,6 +15,22 @@ pub type CacheListing = CacheState;
 /// What a clear removed.
 pub use vidimus_cache::Cleared;
 
+/// The cache in the hands of somebody who may clear it.
+#[derive(Debug)]
+pub struct CacheToClear<'a> {
+    cache: &'a ImageCache,
+}
+
+impl CacheToClear<'_> {
+    /// Empties the cache, the queue, or both.
+    ///
+    /// Clients that are reading a cached file keep it to its end, and a fill that clients wait for goes on to serve
+    /// them; it is not published.
+    pub async fn clear(self, target: ClearTarget) -> Result<Cleared> {
+        self.cache.clear(target).await.map_err(Error::internal)
+    }
+}
+
 impl ImageService {
     /// Everything cached and queued on this node.
     pub async fn list_cache(&self, ctx: &Context) -> Result<CacheListing> {
@@ -53,20 +69,15 @@ impl ImageService {
         Ok(())
     }
 
-    /// Whether the caller may clear the cache at all.
-    pub fn may_clear_cache(&self, ctx: &Context) -> Result<()> {
-        self.cache_for(ctx, Action::CacheDelete, None).map(drop)
+    /// Lets the caller clear the cache, if the policy does. What is to be cleared need not be known yet.
+    pub fn cache_to_clear(&self, ctx: &Context) -> Result<CacheToClear<'_>> {
+        let cache = self.cache_for(ctx, Action::CacheDelete, None)?;
+        Ok(CacheToClear { cache })
     }
 
     /// Empties the cache, the queue, or both.
-    ///
-    /// Clients that are reading a cached file keep it to its end, and a fill that clients wait for goes on to serve
-    /// them; it is not published.
     pub async fn clear_cache(&self, ctx: &Context, target: ClearTarget) -> Result<Cleared> {
-        self.cache_for(ctx, Action::CacheDelete, None)?
-            .clear(target)
-            .await
-            .map_err(Error::internal)
+        self.cache_to_clear(ctx)?.clear(target).await
     }
 
     /// Evicts until the cache is within its limit.

@@ -43,7 +43,7 @@ use vidimus_db::{Db, Scope};
 use vidimus_fetch::Fetcher;
 use vidimus_store::{Store, StoreSet};
 
-pub use cache::{CacheListing, Cleared};
+pub use cache::{CacheListing, CacheToClear, Cleared};
 pub use config::{CacheRecord, ImportConfig, ServiceConfig};
 pub use download::{Download, ImageBody, Piece, RangeRequest};
 pub use error::{Error, Kind, Result};

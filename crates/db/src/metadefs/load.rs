@@ -6,7 +6,8 @@ use sea_orm::{
 };
 
 use super::{
-    Metadefs, NamespaceRecord, NewNamespace, Stamp, id_of, insert, namespaces, objects, of_name,
+    Metadefs, NamespaceRecord, NewNamespace, Stamp, id_of, insert, namespaces, objects,
+    parts::{OBJECTS, PROPERTIES, TAGS},
     properties, resource_types, tags,
 };
 use crate::{
@@ -72,9 +73,9 @@ impl Metadefs<'_> {
     pub async fn unload(&self) -> Result<()> {
         let tx = self.db.write().await?;
         for table in [
-            properties::TABLE,
-            objects::TABLE,
-            tags::TABLE,
+            PROPERTIES.table,
+            OBJECTS.table,
+            TAGS.table,
             resource_types::TABLE,
             "metadef_namespaces",
             resource_types::TYPES,
@@ -109,7 +110,7 @@ async fn fill(
         associate(tx, dialect, id, stamp.later(at), association, prefer_new).await?;
     }
     for (name, definition) in &new.properties {
-        match id_of(tx, of_name(properties::TABLE, id, name)).await? {
+        match PROPERTIES.find(tx, id, name).await? {
             None => properties::create(tx, dialect, id, stamp, name, definition).await?,
             Some(row) if prefer_new => {
                 properties::set(tx, dialect, row, name, definition, now()).await?;
@@ -118,14 +119,14 @@ async fn fill(
         }
     }
     for object in &new.objects {
-        match id_of(tx, of_name(objects::TABLE, id, &object.name)).await? {
+        match OBJECTS.find(tx, id, &object.name).await? {
             None => objects::create(tx, dialect, id, stamp, object).await?,
             Some(row) if prefer_new => objects::set(tx, dialect, row, object, now()).await?,
             Some(_) => {}
         }
     }
     for tag in &new.tags {
-        if id_of(tx, of_name(tags::TABLE, id, tag)).await?.is_none() {
+        if TAGS.find(tx, id, tag).await?.is_none() {
             tags::create(tx, dialect, id, stamp, tag).await?;
         }
     }

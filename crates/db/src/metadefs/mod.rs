@@ -7,6 +7,7 @@
 mod load;
 mod namespaces;
 mod objects;
+mod parts;
 mod properties;
 mod resource_types;
 mod tags;
@@ -224,39 +225,6 @@ impl<'a> Metadefs<'a> {
         Ok(content)
     }
 
-    /// Takes a row out of a namespace that allows it.
-    async fn remove(
-        &self,
-        namespace: &NamespaceRecord,
-        table: &'static str,
-        kind: MetadefKind,
-        name: &str,
-    ) -> Result<()> {
-        let tx = self.db.write().await?;
-        // The row before the protection: who asks for what is not there is told so.
-        if !exists(&tx, of_name(table, namespace.id, name)).await? {
-            return Err(Error::MetadefNotFound(kind));
-        }
-        self.require_open(&tx, namespace).await?;
-        let delete = Query::delete()
-            .from_table(table)
-            .and_where(Expr::col("namespace_id").eq(namespace.id))
-            .and_where(Expr::col("name").eq(name))
-            .to_owned();
-        tx.execute(&delete).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// Empties a table as far as it belongs to a namespace that allows it.
-    async fn clear(&self, namespace: &NamespaceRecord, table: &'static str) -> Result<()> {
-        let tx = self.db.write().await?;
-        self.require_open(&tx, namespace).await?;
-        tx.execute(&delete_all(table, namespace.id)).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
     /// Makes sure that the namespace has not gone since it was read.
     async fn require_there(
         &self,
@@ -295,16 +263,6 @@ impl<'a> Metadefs<'a> {
             None => Err(Error::MetadefNotFound(MetadefKind::Namespace)),
         }
     }
-}
-
-/// The row of this name in a table of things that belong to namespaces.
-fn of_name(table: &'static str, namespace: i32, name: &str) -> SelectStatement {
-    Query::select()
-        .column("id")
-        .from(table)
-        .and_where(Expr::col("namespace_id").eq(namespace))
-        .and_where(Expr::col("name").eq(name))
-        .to_owned()
 }
 
 fn delete_all(table: &'static str, namespace: i32) -> sea_orm::sea_query::DeleteStatement {

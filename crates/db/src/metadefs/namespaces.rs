@@ -8,7 +8,9 @@ use vidimus_types::Visibility;
 
 use super::{
     MetadefKind, Metadefs, NamespaceRecord, NewNamespace, Stamp, delete_all, id_of, insert,
-    objects, properties, resource_types, tags, times,
+    objects,
+    parts::{OBJECTS, PROPERTIES, TAGS},
+    properties, resource_types, tags, times,
 };
 use crate::{
     Direction, Error, Result, Scope,
@@ -267,9 +269,9 @@ impl Metadefs<'_> {
 /// Deletes a namespace with everything in it.
 pub(super) async fn delete(conn: &impl ConnectionTrait, id: i32) -> Result<()> {
     for table in [
-        "metadef_tags",
-        "metadef_objects",
-        "metadef_properties",
+        TAGS.table,
+        OBJECTS.table,
+        PROPERTIES.table,
         "metadef_namespace_resource_types",
     ] {
         conn.execute(&delete_all(table, id)).await?;

@@ -8,16 +8,13 @@ use sea_orm::{
 use serde_json::{Map, Value};
 
 use super::{
-    MetadefKind, Metadefs, NamespaceRecord, NewObject, ObjectRecord, Stamp, exists, id_of, insert,
-    json, of_name, times,
+    Metadefs, NamespaceRecord, NewObject, ObjectRecord, Stamp, insert, json, parts::OBJECTS, times,
 };
 use crate::{
-    Error, Result,
+    Result,
     dialect::{Dialect, now},
     record::Row,
 };
-
-pub(super) const TABLE: &str = "metadef_objects";
 
 impl Metadefs<'_> {
     /// The objects of a namespace, by name.
@@ -31,13 +28,10 @@ impl Metadefs<'_> {
         namespace: &NamespaceRecord,
         name: &str,
     ) -> Result<ObjectRecord> {
-        let select = select(namespace.id)
-            .and_where(Expr::col("name").eq(name))
-            .to_owned();
-        match self.db.inner.readers.query_one(&select).await? {
-            Some(row) => read(&row, self.db.dialect()),
-            None => Err(Error::MetadefNotFound(MetadefKind::Object)),
-        }
+        let dialect = self.db.dialect();
+        let select = select(namespace.id);
+        self.get(OBJECTS, select, name, |row| read(row, dialect))
+            .await
     }
 
     /// Adds an object; answers when.
@@ -46,12 +40,11 @@ impl Metadefs<'_> {
         namespace: &NamespaceRecord,
         object: &NewObject,
     ) -> Result<DateTime<Utc>> {
-        let tx = self.db.write().await?;
-        self.require_there(&tx, namespace).await?;
-        let stamp = Stamp::now();
-        create(&tx, self.db.dialect(), namespace.id, stamp, object).await?;
-        tx.commit().await?;
-        Ok(stamp.at)
+        let dialect = self.db.dialect();
+        self.add(namespace, async |tx, stamp| {
+            create(tx, dialect, namespace.id, stamp, object).await
+        })
+        .await
     }
 
     /// Puts an object in the place of the one of this name; answers when.
@@ -62,12 +55,9 @@ impl Metadefs<'_> {
         object: &NewObject,
     ) -> Result<DateTime<Utc>> {
         let tx = self.db.write().await?;
-        let Some(id) = id_of(&tx, of_name(TABLE, namespace.id, name)).await? else {
-            return Err(Error::MetadefNotFound(MetadefKind::Object));
-        };
-        if name != object.name && exists(&tx, of_name(TABLE, namespace.id, &object.name)).await? {
-            return Err(duplicate(&object.name));
-        }
+        let id = OBJECTS
+            .find_to_rename(&tx, namespace.id, name, &object.name)
+            .await?;
         let now = now();
         set(&tx, self.db.dialect(), id, object, now).await?;
         tx.commit().await?;
@@ -76,13 +66,12 @@ impl Metadefs<'_> {
 
     /// Deletes an object, unless the namespace is protected.
     pub async fn delete_object(&self, namespace: &NamespaceRecord, name: &str) -> Result<()> {
-        self.remove(namespace, TABLE, MetadefKind::Object, name)
-            .await
+        self.remove(OBJECTS, namespace, name).await
     }
 
     /// Deletes all objects, unless the namespace is protected.
     pub async fn delete_objects(&self, namespace: &NamespaceRecord) -> Result<()> {
-        self.clear(namespace, TABLE).await
+        self.clear(OBJECTS, namespace).await
     }
 }
 
@@ -104,12 +93,10 @@ pub(super) async fn create(
     stamp: Stamp,
     object: &NewObject,
 ) -> Result<()> {
-    if exists(conn, of_name(TABLE, namespace, &object.name)).await? {
-        return Err(duplicate(&object.name));
-    }
+    OBJECTS.require_free(conn, namespace, &object.name).await?;
     let mut values = values(object);
     values.push(("namespace_id", namespace.into()));
-    insert(conn, dialect, TABLE, stamp, values).await
+    insert(conn, dialect, OBJECTS.table, stamp, values).await
 }
 
 pub(super) async fn set(
@@ -120,7 +107,9 @@ pub(super) async fn set(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let mut update = Query::update();
-    update.table(TABLE).and_where(Expr::col("id").eq(id));
+    update
+        .table(OBJECTS.table)
+        .and_where(Expr::col("id").eq(id));
     for (column, value) in values(object) {
         update.value(column, value);
     }
@@ -142,27 +131,26 @@ fn values(object: &NewObject) -> Vec<(&'static str, SqlValue)> {
 }
 
 fn select(namespace: i32) -> SelectStatement {
-    Query::select()
-        .columns([
+    OBJECTS.select(
+        namespace,
+        [
             "name",
             "description",
             "required",
             "json_schema",
             "created_at",
             "updated_at",
-        ])
-        .from(TABLE)
-        .and_where(Expr::col("namespace_id").eq(namespace))
-        .to_owned()
+        ],
+    )
 }
 
 fn read(row: &QueryResult, dialect: Dialect) -> Result<ObjectRecord> {
-    let properties = match json(row, TABLE, "json_schema")? {
+    let properties = match json(row, OBJECTS.table, "json_schema")? {
         Value::Object(properties) => properties,
         // Compat: a file whose object has no properties is loaded by Glance as `null`.
         _ => Map::new(),
     };
-    let row = Row::new(row, dialect, TABLE, "name")?;
+    let row = Row::new(row, dialect, OBJECTS.table, "name")?;
     let (created_at, updated_at) = times(&row)?;
     let required: Option<String> = row.get("required")?;
     Ok(ObjectRecord {
@@ -176,11 +164,4 @@ fn read(row: &QueryResult, dialect: Dialect) -> Result<ObjectRecord> {
         created_at,
         updated_at,
     })
-}
-
-fn duplicate(name: &str) -> Error {
-    Error::MetadefDuplicate {
-        kind: MetadefKind::Object,
-        name: name.to_owned(),
-    }
 }

@@ -7,16 +7,11 @@ use sea_orm::{
 };
 use serde_json::Value;
 
-use super::{
-    MetadefKind, Metadefs, NamespaceRecord, PropertyRecord, Stamp, exists, id_of, insert, json,
-    of_name,
-};
+use super::{Metadefs, NamespaceRecord, PropertyRecord, Stamp, insert, json, parts::PROPERTIES};
 use crate::{
-    Error, Result,
+    Result,
     dialect::{Dialect, now},
 };
-
-pub(super) const TABLE: &str = "metadef_properties";
 
 impl Metadefs<'_> {
     /// The properties of a namespace, by name.
@@ -33,13 +28,7 @@ impl Metadefs<'_> {
         namespace: &NamespaceRecord,
         name: &str,
     ) -> Result<PropertyRecord> {
-        let select = select(namespace.id)
-            .and_where(Expr::col("name").eq(name))
-            .to_owned();
-        match self.db.inner.readers.query_one(&select).await? {
-            Some(row) => read(&row),
-            None => Err(Error::MetadefNotFound(MetadefKind::Property)),
-        }
+        self.get(PROPERTIES, select(namespace.id), name, read).await
     }
 
     /// Adds a property.
@@ -49,12 +38,12 @@ impl Metadefs<'_> {
         name: &str,
         definition: &Value,
     ) -> Result<()> {
-        let tx = self.db.write().await?;
-        self.require_there(&tx, namespace).await?;
         let dialect = self.db.dialect();
-        create(&tx, dialect, namespace.id, Stamp::now(), name, definition).await?;
-        tx.commit().await?;
-        Ok(())
+        self.add(namespace, async |tx, stamp| {
+            create(tx, dialect, namespace.id, stamp, name, definition).await
+        })
+        .await
+        .map(drop)
     }
 
     /// Puts a definition, and perhaps another name, in the place of those of a property.
@@ -66,12 +55,9 @@ impl Metadefs<'_> {
         definition: &Value,
     ) -> Result<()> {
         let tx = self.db.write().await?;
-        let Some(id) = id_of(&tx, of_name(TABLE, namespace.id, name)).await? else {
-            return Err(Error::MetadefNotFound(MetadefKind::Property));
-        };
-        if name != new_name && exists(&tx, of_name(TABLE, namespace.id, new_name)).await? {
-            return Err(duplicate(new_name));
-        }
+        let id = PROPERTIES
+            .find_to_rename(&tx, namespace.id, name, new_name)
+            .await?;
         set(&tx, self.db.dialect(), id, new_name, definition, now()).await?;
         tx.commit().await?;
         Ok(())
@@ -79,13 +65,12 @@ impl Metadefs<'_> {
 
     /// Deletes a property, unless the namespace is protected.
     pub async fn delete_property(&self, namespace: &NamespaceRecord, name: &str) -> Result<()> {
-        self.remove(namespace, TABLE, MetadefKind::Property, name)
-            .await
+        self.remove(PROPERTIES, namespace, name).await
     }
 
     /// Deletes all properties, unless the namespace is protected.
     pub async fn delete_properties(&self, namespace: &NamespaceRecord) -> Result<()> {
-        self.clear(namespace, TABLE).await
+        self.clear(PROPERTIES, namespace).await
     }
 }
 
@@ -105,15 +90,13 @@ pub(super) async fn create(
     name: &str,
     definition: &Value,
 ) -> Result<()> {
-    if exists(conn, of_name(TABLE, namespace, name)).await? {
-        return Err(duplicate(name));
-    }
+    PROPERTIES.require_free(conn, namespace, name).await?;
     let values = vec![
         ("namespace_id", namespace.into()),
         ("name", name.into()),
         ("json_schema", definition.to_string().into()),
     ];
-    insert(conn, dialect, TABLE, stamp, values).await
+    insert(conn, dialect, PROPERTIES.table, stamp, values).await
 }
 
 pub(super) async fn set(
@@ -125,7 +108,7 @@ pub(super) async fn set(
     now: DateTime<Utc>,
 ) -> Result<()> {
     let update = Query::update()
-        .table(TABLE)
+        .table(PROPERTIES.table)
         .value("name", name)
         .value("json_schema", definition.to_string())
         .value("updated_at", dialect.time(now))
@@ -136,23 +119,12 @@ pub(super) async fn set(
 }
 
 fn select(namespace: i32) -> SelectStatement {
-    Query::select()
-        .columns(["name", "json_schema"])
-        .from(TABLE)
-        .and_where(Expr::col("namespace_id").eq(namespace))
-        .to_owned()
+    PROPERTIES.select(namespace, ["name", "json_schema"])
 }
 
 fn read(row: &QueryResult) -> Result<PropertyRecord> {
     Ok(PropertyRecord {
         name: row.try_get("", "name")?,
-        definition: json(row, TABLE, "json_schema")?,
+        definition: json(row, PROPERTIES.table, "json_schema")?,
     })
-}
-
-fn duplicate(name: &str) -> Error {
-    Error::MetadefDuplicate {
-        kind: MetadefKind::Property,
-        name: name.to_owned(),
-    }
 }

@@ -99,12 +99,11 @@ impl Metadefs<'_> {
         namespace: &NamespaceRecord,
         association: &NewAssociation,
     ) -> Result<DateTime<Utc>> {
-        let tx = self.db.write().await?;
-        self.require_there(&tx, namespace).await?;
-        let stamp = Stamp::now();
-        associate(&tx, self.db.dialect(), namespace.id, stamp, association).await?;
-        tx.commit().await?;
-        Ok(stamp.at)
+        let dialect = self.db.dialect();
+        self.add(namespace, async |tx, stamp| {
+            associate(tx, dialect, namespace.id, stamp, association).await
+        })
+        .await
     }
 
     /// Takes that back, unless the namespace is protected. The resource type stays.

@@ -7,16 +7,14 @@ use sea_orm::{
 };
 
 use super::{
-    MetadefKind, MetadefTagRecord, Metadefs, NamespaceRecord, Stamp, delete_all, exists, id_of,
-    insert, namespaces::behind, of_name, times,
+    MetadefTagRecord, Metadefs, NamespaceRecord, Stamp, insert, namespaces::behind, parts::TAGS,
+    times,
 };
 use crate::{
-    Direction, Error, Result,
+    Direction, Result,
     dialect::{Dialect, now},
     record::Row,
 };
-
-pub(super) const TABLE: &str = "metadef_tags";
 
 /// What tags can be sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,13 +104,9 @@ impl Metadefs<'_> {
         namespace: &NamespaceRecord,
         name: &str,
     ) -> Result<MetadefTagRecord> {
-        let select = select(namespace.id)
-            .and_where(Expr::col("name").eq(name))
-            .to_owned();
-        match self.db.inner.readers.query_one(&select).await? {
-            Some(row) => read(&row, self.db.dialect()),
-            None => Err(Error::MetadefNotFound(MetadefKind::Tag)),
-        }
+        let dialect = self.db.dialect();
+        let select = select(namespace.id);
+        self.get(TAGS, select, name, |row| read(row, dialect)).await
     }
 
     /// Adds a tag; answers when.
@@ -121,39 +115,34 @@ impl Metadefs<'_> {
         namespace: &NamespaceRecord,
         name: &str,
     ) -> Result<DateTime<Utc>> {
-        let tx = self.db.write().await?;
-        self.require_there(&tx, namespace).await?;
-        let stamp = Stamp::now();
-        create(&tx, self.db.dialect(), namespace.id, stamp, name).await?;
-        tx.commit().await?;
-        Ok(stamp.at)
+        let dialect = self.db.dialect();
+        self.add(namespace, async |tx, stamp| {
+            create(tx, dialect, namespace.id, stamp, name).await
+        })
+        .await
     }
 
     /// Adds tags to those there are.
     pub async fn append_tags(&self, namespace: &NamespaceRecord, names: &[String]) -> Result<()> {
-        let tx = self.db.write().await?;
-        self.require_there(&tx, namespace).await?;
-        let stamp = Stamp::now();
-        for name in names {
-            create(&tx, self.db.dialect(), namespace.id, stamp, name).await?;
-        }
-        tx.commit().await?;
-        Ok(())
+        let dialect = self.db.dialect();
+        self.add(namespace, async |tx, stamp| {
+            create_all(tx, dialect, namespace.id, stamp, names).await
+        })
+        .await
+        .map(drop)
     }
 
     /// Puts tags in the place of those there are.
     ///
     /// Compat: also in a namespace that is protected, which keeps tags from being deleted in any other way.
     pub async fn replace_tags(&self, namespace: &NamespaceRecord, names: &[String]) -> Result<()> {
-        let tx = self.db.write().await?;
-        self.require_there(&tx, namespace).await?;
-        tx.execute(&delete_all(TABLE, namespace.id)).await?;
-        let stamp = Stamp::now();
-        for name in names {
-            create(&tx, self.db.dialect(), namespace.id, stamp, name).await?;
-        }
-        tx.commit().await?;
-        Ok(())
+        let dialect = self.db.dialect();
+        self.add(namespace, async |tx, stamp| {
+            tx.execute(&TAGS.delete(namespace.id)).await?;
+            create_all(tx, dialect, namespace.id, stamp, names).await
+        })
+        .await
+        .map(drop)
     }
 
     /// Gives a tag another name.
@@ -164,23 +153,20 @@ impl Metadefs<'_> {
         name: &str,
     ) -> Result<MetadefTagRecord> {
         let tx = self.db.write().await?;
-        let taken = id_of(&tx, of_name(TABLE, namespace.id, name)).await?;
-        if taken.is_some_and(|id| id != tag.id) {
-            return Err(duplicate(name));
-        }
+        let id = TAGS
+            .find_to_rename(&tx, namespace.id, &tag.name, name)
+            .await?;
         let now = now();
         let update = Query::update()
-            .table(TABLE)
+            .table(TAGS.table)
             .value("name", name)
             .value("updated_at", self.db.dialect().time(now))
-            .and_where(Expr::col("id").eq(tag.id))
+            .and_where(Expr::col("id").eq(id))
             .to_owned();
-        if tx.execute(&update).await?.rows_affected() == 0 {
-            return Err(Error::MetadefNotFound(MetadefKind::Tag));
-        }
+        tx.execute(&update).await?;
         tx.commit().await?;
         Ok(MetadefTagRecord {
-            id: tag.id,
+            id,
             name: name.to_owned(),
             created_at: tag.created_at,
             updated_at: Some(now),
@@ -189,12 +175,12 @@ impl Metadefs<'_> {
 
     /// Deletes a tag, unless the namespace is protected.
     pub async fn delete_tag(&self, namespace: &NamespaceRecord, name: &str) -> Result<()> {
-        self.remove(namespace, TABLE, MetadefKind::Tag, name).await
+        self.remove(TAGS, namespace, name).await
     }
 
     /// Deletes all tags, unless the namespace is protected.
     pub async fn delete_tags(&self, namespace: &NamespaceRecord) -> Result<()> {
-        self.clear(namespace, TABLE).await
+        self.clear(TAGS, namespace).await
     }
 }
 
@@ -239,23 +225,30 @@ pub(super) async fn create(
     stamp: Stamp,
     name: &str,
 ) -> Result<()> {
-    if exists(conn, of_name(TABLE, namespace, name)).await? {
-        return Err(duplicate(name));
-    }
+    TAGS.require_free(conn, namespace, name).await?;
     let values = vec![("namespace_id", namespace.into()), ("name", name.into())];
-    insert(conn, dialect, TABLE, stamp, values).await
+    insert(conn, dialect, TAGS.table, stamp, values).await
+}
+
+async fn create_all(
+    conn: &impl ConnectionTrait,
+    dialect: Dialect,
+    namespace: i32,
+    stamp: Stamp,
+    names: &[String],
+) -> Result<()> {
+    for name in names {
+        create(conn, dialect, namespace, stamp, name).await?;
+    }
+    Ok(())
 }
 
 fn select(namespace: i32) -> SelectStatement {
-    Query::select()
-        .columns(["id", "name", "created_at", "updated_at"])
-        .from(TABLE)
-        .and_where(Expr::col("namespace_id").eq(namespace))
-        .to_owned()
+    TAGS.select(namespace, ["id", "name", "created_at", "updated_at"])
 }
 
 fn read(row: &QueryResult, dialect: Dialect) -> Result<MetadefTagRecord> {
-    let row = Row::new(row, dialect, TABLE, "name")?;
+    let row = Row::new(row, dialect, TAGS.table, "name")?;
     let (created_at, updated_at) = times(&row)?;
     Ok(MetadefTagRecord {
         id: row.get("id")?,
@@ -263,11 +256,4 @@ fn read(row: &QueryResult, dialect: Dialect) -> Result<MetadefTagRecord> {
         created_at,
         updated_at,
     })
-}
-
-fn duplicate(name: &str) -> Error {
-    Error::MetadefDuplicate {
-        kind: MetadefKind::Tag,
-        name: name.to_owned(),
-    }
 }

@@ -1,15 +1,57 @@
-//! The names in the path of a metadata definition.
+//! Requests about metadata definitions: who asks, and the names in the path.
 
 use axum::{
+    body::Body,
     extract::{FromRequestParts, Path},
     http::request::Parts,
 };
+use serde_json::Value;
+use vidimus_service::metadefs::Metadefs;
 
-use crate::{app::App, error::ApiError};
+use super::json::json_body;
+use crate::{
+    app::{App, Call},
+    error::ApiError,
+};
+
+/// A request about what `P` names.
+#[derive(Debug)]
+pub(crate) struct MetadefCall<P> {
+    app: App,
+    pub(crate) path: P,
+    pub(crate) call: Call,
+}
+
+impl<P> MetadefCall<P> {
+    pub(crate) fn metadefs(&self) -> Metadefs<'_> {
+        self.app.service.metadefs()
+    }
+
+    /// The body, which must be JSON.
+    pub(crate) async fn json(&self, body: Body) -> Result<Value, ApiError> {
+        json_body(&self.call.method, &self.call.headers, body).await
+    }
+}
+
+impl<P> FromRequestParts<App> for MetadefCall<P>
+where
+    P: FromRequestParts<App, Rejection = ApiError> + Send,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ApiError> {
+        let path = P::from_request_parts(parts, app).await?;
+        let call = Call::from_request_parts(parts, app).await?;
+        let app = app.clone();
+        Ok(Self { app, path, call })
+    }
+}
 
 /// `{namespace}`.
 #[derive(Debug)]
-pub(crate) struct NamespacePath(pub(crate) String);
+pub(crate) struct NamespacePath {
+    pub(crate) namespace: String,
+}
 
 /// `{namespace}` and the name of something in it.
 #[derive(Debug)]
@@ -26,7 +68,7 @@ impl FromRequestParts<App> for NamespacePath {
             .await
             .map_err(|_| ApiError::not_found())?;
         require_one_segment(&namespace)?;
-        Ok(Self(namespace))
+        Ok(Self { namespace })
     }
 }
 

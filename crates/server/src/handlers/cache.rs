@@ -63,14 +63,13 @@ pub(crate) async fn clear_cache(State(app): State<App>, call: Call) -> Answer {
         .headers
         .get(ClearTarget::HEADER)
         .map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let target = ClearTarget::from_header(&header.unwrap_or_default());
-    app.service.may_clear_cache(&call.ctx)?;
-    let target = target.map_err(|_| {
+    let cache = app.service.cache_to_clear(&call.ctx)?;
+    let target = ClearTarget::from_header(&header.unwrap_or_default()).map_err(|_| {
         ApiError::bad_request(
             "If provided 'x-image-cache-clear-target' must be 'cache', 'queue' or empty string.",
         )
     })?;
-    app.service.clear_cache(&call.ctx, target).await?;
+    cache.clear(target).await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
 

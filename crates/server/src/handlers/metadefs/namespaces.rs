@@ -12,7 +12,7 @@ use crate::{
     app::{App, Call},
     extract::{
         json::json_body,
-        metadef_path::NamespacePath,
+        metadef_path::{MetadefCall, NamespacePath},
         query::{list_link, quote_segment},
     },
     openapi::operation::{BAD, DENIED, Operation, UNEXPECTED, named},
@@ -135,16 +135,11 @@ pub(super) fn show_namespace_doc() -> Operation {
     .refuses(&[UNEXPECTED, DENIED, NO_NAMESPACE])
 }
 
-pub(super) async fn show_namespace(
-    State(app): State<App>,
-    NamespacePath(namespace): NamespacePath,
-    call: Call,
-) -> Answer {
-    call.reject_body()?;
-    let shown = app
-        .service
+pub(super) async fn show_namespace(at: MetadefCall<NamespacePath>) -> Answer {
+    at.call.reject_body()?;
+    let shown = at
         .metadefs()
-        .show_namespace(&call.ctx, &namespace, &call.parameters()?)
+        .show_namespace(&at.call.ctx, &at.path.namespace, &at.call.parameters()?)
         .await?;
     Ok(unicode_json(StatusCode::OK, &whole_namespace_view(&shown)))
 }
@@ -169,17 +164,11 @@ pub(super) fn update_namespace_doc() -> Operation {
     ])
 }
 
-pub(super) async fn update_namespace(
-    State(app): State<App>,
-    NamespacePath(namespace): NamespacePath,
-    call: Call,
-    body: Body,
-) -> Answer {
-    let body = json_body(&call.method, &call.headers, body).await?;
-    let record = app
-        .service
+pub(super) async fn update_namespace(at: MetadefCall<NamespacePath>, body: Body) -> Answer {
+    let body = at.json(body).await?;
+    let record = at
         .metadefs()
-        .update_namespace(&call.ctx, &namespace, body)
+        .update_namespace(&at.call.ctx, &at.path.namespace, body)
         .await?;
     let view = namespace_view(&record, serde_json::Map::new());
     Ok(unicode_json(StatusCode::OK, &view))
@@ -195,15 +184,10 @@ pub(super) fn delete_namespace_doc() -> Operation {
     .refuses(&[UNEXPECTED, PROTECTED, NO_NAMESPACE])
 }
 
-pub(super) async fn delete_namespace(
-    State(app): State<App>,
-    NamespacePath(namespace): NamespacePath,
-    call: Call,
-) -> Answer {
-    call.reject_body()?;
-    app.service
-        .metadefs()
-        .delete_namespace(&call.ctx, &namespace)
+pub(super) async fn delete_namespace(at: MetadefCall<NamespacePath>) -> Answer {
+    at.call.reject_body()?;
+    at.metadefs()
+        .delete_namespace(&at.call.ctx, &at.path.namespace)
         .await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -1,15 +1,11 @@
 //! `/v2/metadefs/namespaces/{namespace}/objects` and the objects below it.
 
-use axum::{body::Body, extract::State, http::StatusCode};
+use axum::{body::Body, http::StatusCode};
 use serde_json::{Value, json};
 
 use super::{Answer, NO_MEMBER, NO_NAMESPACE, PROTECTED, TAG, empty, unicode_json};
 use crate::{
-    app::{App, Call},
-    extract::{
-        json::json_body,
-        metadef_path::{MemberPath, NamespacePath},
-    },
+    extract::metadef_path::{MemberPath, MetadefCall, NamespacePath},
     openapi::operation::{BAD, DENIED, Operation, UNEXPECTED, directions, named},
     views::metadefs::object_view,
 };
@@ -31,19 +27,14 @@ pub(super) fn list_objects_doc() -> Operation {
         .refuses(&[BAD, DENIED, NO_NAMESPACE])
 }
 
-pub(super) async fn list_objects(
-    State(app): State<App>,
-    NamespacePath(namespace): NamespacePath,
-    call: Call,
-) -> Answer {
-    let objects = app
-        .service
+pub(super) async fn list_objects(at: MetadefCall<NamespacePath>) -> Answer {
+    let objects = at
         .metadefs()
-        .list_objects(&call.ctx, &namespace, &call.parameters()?)
+        .list_objects(&at.call.ctx, &at.path.namespace, &at.call.parameters()?)
         .await?;
     let objects: Vec<Value> = objects
         .iter()
-        .map(|object| object_view(&namespace, object))
+        .map(|object| object_view(&at.path.namespace, object))
         .collect();
     // Compat: without a slash before it.
     let body = json!({ "objects": objects, "schema": "v2/schemas/metadefs/objects" });
@@ -62,21 +53,15 @@ pub(super) fn create_object_doc() -> Operation {
         ])
 }
 
-pub(super) async fn create_object(
-    State(app): State<App>,
-    NamespacePath(namespace): NamespacePath,
-    call: Call,
-    body: Body,
-) -> Answer {
-    let body = json_body(&call.method, &call.headers, body).await?;
-    let object = app
-        .service
+pub(super) async fn create_object(at: MetadefCall<NamespacePath>, body: Body) -> Answer {
+    let body = at.json(body).await?;
+    let object = at
         .metadefs()
-        .create_object(&call.ctx, &namespace, body)
+        .create_object(&at.call.ctx, &at.path.namespace, body)
         .await?;
     Ok(unicode_json(
         StatusCode::CREATED,
-        &object_view(&namespace, &object),
+        &object_view(&at.path.namespace, &object),
     ))
 }
 
@@ -86,16 +71,11 @@ pub(super) fn delete_objects_doc() -> Operation {
         .refuses(&[UNEXPECTED, PROTECTED, NO_NAMESPACE])
 }
 
-pub(super) async fn delete_objects(
-    State(app): State<App>,
-    NamespacePath(namespace): NamespacePath,
-    call: Call,
-) -> Answer {
+pub(super) async fn delete_objects(at: MetadefCall<NamespacePath>) -> Answer {
     // Compat, stricter: a body makes the peer answer 500.
-    call.reject_body()?;
-    app.service
-        .metadefs()
-        .delete_objects(&call.ctx, &namespace)
+    at.call.reject_body()?;
+    at.metadefs()
+        .delete_objects(&at.call.ctx, &at.path.namespace)
         .await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
@@ -106,20 +86,15 @@ pub(super) fn show_object_doc() -> Operation {
         .refuses(&[UNEXPECTED, DENIED, NO_MEMBER])
 }
 
-pub(super) async fn show_object(
-    State(app): State<App>,
-    MemberPath { namespace, name }: MemberPath,
-    call: Call,
-) -> Answer {
-    call.reject_body()?;
-    let object = app
-        .service
+pub(super) async fn show_object(at: MetadefCall<MemberPath>) -> Answer {
+    at.call.reject_body()?;
+    let object = at
         .metadefs()
-        .show_object(&call.ctx, &namespace, &name)
+        .show_object(&at.call.ctx, &at.path.namespace, &at.path.name)
         .await?;
     Ok(unicode_json(
         StatusCode::OK,
-        &object_view(&namespace, &object),
+        &object_view(&at.path.namespace, &object),
     ))
 }
 
@@ -139,21 +114,15 @@ pub(super) fn update_object_doc() -> Operation {
     ])
 }
 
-pub(super) async fn update_object(
-    State(app): State<App>,
-    MemberPath { namespace, name }: MemberPath,
-    call: Call,
-    body: Body,
-) -> Answer {
-    let body = json_body(&call.method, &call.headers, body).await?;
-    let object = app
-        .service
+pub(super) async fn update_object(at: MetadefCall<MemberPath>, body: Body) -> Answer {
+    let body = at.json(body).await?;
+    let object = at
         .metadefs()
-        .update_object(&call.ctx, &namespace, &name, body)
+        .update_object(&at.call.ctx, &at.path.namespace, &at.path.name, body)
         .await?;
     Ok(unicode_json(
         StatusCode::OK,
-        &object_view(&namespace, &object),
+        &object_view(&at.path.namespace, &object),
     ))
 }
 
@@ -163,15 +132,10 @@ pub(super) fn delete_object_doc() -> Operation {
         .refuses(&[UNEXPECTED, PROTECTED, NO_MEMBER])
 }
 
-pub(super) async fn delete_object(
-    State(app): State<App>,
-    MemberPath { namespace, name }: MemberPath,
-    call: Call,
-) -> Answer {
-    call.reject_body()?;
-    app.service
-        .metadefs()
-        .delete_object(&call.ctx, &namespace, &name)
+pub(super) async fn delete_object(at: MetadefCall<MemberPath>) -> Answer {
+    at.call.reject_body()?;
+    at.metadefs()
+        .delete_object(&at.call.ctx, &at.path.namespace, &at.path.name)
         .await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }

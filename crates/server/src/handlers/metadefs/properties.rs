@@ -1,15 +1,11 @@
 //! `/v2/metadefs/namespaces/{namespace}/properties` and the properties below it.
 
-use axum::{body::Body, extract::State, http::StatusCode};
+use axum::{body::Body, http::StatusCode};
 use serde_json::json;
 
 use super::{Answer, NO_MEMBER, NO_NAMESPACE, PROTECTED, TAG, empty, unicode_json};
 use crate::{
-    app::{App, Call},
-    extract::{
-        json::json_body,
-        metadef_path::{MemberPath, NamespacePath},
-    },
+    extract::metadef_path::{MemberPath, MetadefCall, NamespacePath},
     openapi::operation::{BAD, DENIED, Operation, UNEXPECTED, named},
     views::metadefs::{properties_view, property_view},
 };
@@ -20,16 +16,11 @@ pub(super) fn list_properties_doc() -> Operation {
         .refuses(&[BAD, DENIED, NO_NAMESPACE])
 }
 
-pub(super) async fn list_properties(
-    State(app): State<App>,
-    NamespacePath(namespace): NamespacePath,
-    call: Call,
-) -> Answer {
-    call.reject_body()?;
-    let properties = app
-        .service
+pub(super) async fn list_properties(at: MetadefCall<NamespacePath>) -> Answer {
+    at.call.reject_body()?;
+    let properties = at
         .metadefs()
-        .list_properties(&call.ctx, &namespace)
+        .list_properties(&at.call.ctx, &at.path.namespace)
         .await?;
     let body = json!({ "properties": properties_view(&properties) });
     Ok(unicode_json(StatusCode::OK, &body))
@@ -47,17 +38,11 @@ pub(super) fn create_property_doc() -> Operation {
         ])
 }
 
-pub(super) async fn create_property(
-    State(app): State<App>,
-    NamespacePath(namespace): NamespacePath,
-    call: Call,
-    body: Body,
-) -> Answer {
-    let body = json_body(&call.method, &call.headers, body).await?;
-    let property = app
-        .service
+pub(super) async fn create_property(at: MetadefCall<NamespacePath>, body: Body) -> Answer {
+    let body = at.json(body).await?;
+    let property = at
         .metadefs()
-        .create_property(&call.ctx, &namespace, body)
+        .create_property(&at.call.ctx, &at.path.namespace, body)
         .await?;
     Ok(unicode_json(StatusCode::CREATED, &property_view(&property)))
 }
@@ -72,16 +57,11 @@ pub(super) fn delete_properties_doc() -> Operation {
     .refuses(&[UNEXPECTED, PROTECTED, NO_NAMESPACE])
 }
 
-pub(super) async fn delete_properties(
-    State(app): State<App>,
-    NamespacePath(namespace): NamespacePath,
-    call: Call,
-) -> Answer {
+pub(super) async fn delete_properties(at: MetadefCall<NamespacePath>) -> Answer {
     // Compat, stricter: a body makes the peer answer 500.
-    call.reject_body()?;
-    app.service
-        .metadefs()
-        .delete_properties(&call.ctx, &namespace)
+    at.call.reject_body()?;
+    at.metadefs()
+        .delete_properties(&at.call.ctx, &at.path.namespace)
         .await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
@@ -97,15 +77,15 @@ pub(super) fn show_property_doc() -> Operation {
         .refuses(&[UNEXPECTED, DENIED, NO_MEMBER])
 }
 
-pub(super) async fn show_property(
-    State(app): State<App>,
-    MemberPath { namespace, name }: MemberPath,
-    call: Call,
-) -> Answer {
-    let property = app
-        .service
+pub(super) async fn show_property(at: MetadefCall<MemberPath>) -> Answer {
+    let property = at
         .metadefs()
-        .show_property(&call.ctx, &namespace, &name, &call.parameters()?)
+        .show_property(
+            &at.call.ctx,
+            &at.path.namespace,
+            &at.path.name,
+            &at.call.parameters()?,
+        )
         .await?;
     Ok(unicode_json(StatusCode::OK, &property_view(&property)))
 }
@@ -126,17 +106,11 @@ pub(super) fn update_property_doc() -> Operation {
     ])
 }
 
-pub(super) async fn update_property(
-    State(app): State<App>,
-    MemberPath { namespace, name }: MemberPath,
-    call: Call,
-    body: Body,
-) -> Answer {
-    let body = json_body(&call.method, &call.headers, body).await?;
-    let property = app
-        .service
+pub(super) async fn update_property(at: MetadefCall<MemberPath>, body: Body) -> Answer {
+    let body = at.json(body).await?;
+    let property = at
         .metadefs()
-        .update_property(&call.ctx, &namespace, &name, body)
+        .update_property(&at.call.ctx, &at.path.namespace, &at.path.name, body)
         .await?;
     Ok(unicode_json(StatusCode::OK, &property_view(&property)))
 }
@@ -147,16 +121,11 @@ pub(super) fn delete_property_doc() -> Operation {
         .refuses(&[UNEXPECTED, PROTECTED, NO_MEMBER])
 }
 
-pub(super) async fn delete_property(
-    State(app): State<App>,
-    MemberPath { namespace, name }: MemberPath,
-    call: Call,
-) -> Answer {
+pub(super) async fn delete_property(at: MetadefCall<MemberPath>) -> Answer {
     // Compat, stricter: a body makes the peer answer 500.
-    call.reject_body()?;
-    app.service
-        .metadefs()
-        .delete_property(&call.ctx, &namespace, &name)
+    at.call.reject_body()?;
+    at.metadefs()
+        .delete_property(&at.call.ctx, &at.path.namespace, &at.path.name)
         .await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }

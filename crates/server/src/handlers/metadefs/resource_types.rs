@@ -6,10 +6,7 @@ use serde_json::{Value, json};
 use super::{Answer, NO_MEMBER, NO_NAMESPACE, PROTECTED, TAG, empty, unicode_json};
 use crate::{
     app::{App, Call},
-    extract::{
-        json::json_body,
-        metadef_path::{MemberPath, NamespacePath},
-    },
+    extract::metadef_path::{MemberPath, MetadefCall, NamespacePath},
     openapi::operation::{BAD, DENIED, Operation, UNEXPECTED, named},
     views::metadefs::{association_view, resource_type_view},
 };
@@ -52,16 +49,11 @@ pub(super) fn list_associations_doc() -> Operation {
     .refuses(&[UNEXPECTED, DENIED, NO_NAMESPACE])
 }
 
-pub(super) async fn list_associations(
-    State(app): State<App>,
-    NamespacePath(namespace): NamespacePath,
-    call: Call,
-) -> Answer {
-    call.reject_body()?;
-    let associations = app
-        .service
+pub(super) async fn list_associations(at: MetadefCall<NamespacePath>) -> Answer {
+    at.call.reject_body()?;
+    let associations = at
         .metadefs()
-        .list_associations(&call.ctx, &namespace)
+        .list_associations(&at.call.ctx, &at.path.namespace)
         .await?;
     let associations: Vec<Value> = associations.iter().map(association_view).collect();
     let body = json!({ "resource_type_associations": associations });
@@ -84,17 +76,11 @@ pub(super) fn create_association_doc() -> Operation {
     ])
 }
 
-pub(super) async fn create_association(
-    State(app): State<App>,
-    NamespacePath(namespace): NamespacePath,
-    call: Call,
-    body: Body,
-) -> Answer {
-    let body = json_body(&call.method, &call.headers, body).await?;
-    let association = app
-        .service
+pub(super) async fn create_association(at: MetadefCall<NamespacePath>, body: Body) -> Answer {
+    let body = at.json(body).await?;
+    let association = at
         .metadefs()
-        .create_association(&call.ctx, &namespace, body)
+        .create_association(&at.call.ctx, &at.path.namespace, body)
         .await?;
     Ok(unicode_json(
         StatusCode::CREATED,
@@ -112,15 +98,10 @@ pub(super) fn delete_association_doc() -> Operation {
     .refuses(&[UNEXPECTED, PROTECTED, NO_MEMBER])
 }
 
-pub(super) async fn delete_association(
-    State(app): State<App>,
-    MemberPath { namespace, name }: MemberPath,
-    call: Call,
-) -> Answer {
-    call.reject_body()?;
-    app.service
-        .metadefs()
-        .delete_association(&call.ctx, &namespace, &name)
+pub(super) async fn delete_association(at: MetadefCall<MemberPath>) -> Answer {
+    at.call.reject_body()?;
+    at.metadefs()
+        .delete_association(&at.call.ctx, &at.path.namespace, &at.path.name)
         .await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }

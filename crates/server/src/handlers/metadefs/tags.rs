@@ -1,15 +1,11 @@
 //! `/v2/metadefs/namespaces/{namespace}/tags` and the tags below it.
 
-use axum::{body::Body, extract::State, http::StatusCode};
+use axum::{body::Body, http::StatusCode};
 use serde_json::{Value, json};
 
 use super::{Answer, NO_MEMBER, NO_NAMESPACE, PROTECTED, TAG, empty, unicode_json};
 use crate::{
-    app::{App, Call},
-    extract::{
-        json::json_body,
-        metadef_path::{MemberPath, NamespacePath},
-    },
+    extract::metadef_path::{MemberPath, MetadefCall, NamespacePath},
     openapi::operation::{BAD, DENIED, Operation, UNEXPECTED, named},
     views::metadefs::tag_view,
 };
@@ -39,15 +35,10 @@ pub(super) fn list_tags_doc() -> Operation {
         ])
 }
 
-pub(super) async fn list_tags(
-    State(app): State<App>,
-    NamespacePath(namespace): NamespacePath,
-    call: Call,
-) -> Answer {
-    let tags = app
-        .service
+pub(super) async fn list_tags(at: MetadefCall<NamespacePath>) -> Answer {
+    let tags = at
         .metadefs()
-        .list_tags(&call.ctx, &namespace, &call.parameters()?)
+        .list_tags(&at.call.ctx, &at.path.namespace, &at.call.parameters()?)
         .await?;
     let body = names(tags.iter().map(|tag| tag.name.as_str()));
     Ok(unicode_json(StatusCode::OK, &body))
@@ -74,18 +65,12 @@ pub(super) fn create_tags_doc() -> Operation {
     ])
 }
 
-pub(super) async fn create_tags(
-    State(app): State<App>,
-    NamespacePath(namespace): NamespacePath,
-    call: Call,
-    body: Body,
-) -> Answer {
-    let appends = call.header(APPEND).is_some_and(is_true);
-    let body = json_body(&call.method, &call.headers, body).await?;
-    let created = app
-        .service
+pub(super) async fn create_tags(at: MetadefCall<NamespacePath>, body: Body) -> Answer {
+    let appends = at.call.header(APPEND).is_some_and(is_true);
+    let body = at.json(body).await?;
+    let created = at
         .metadefs()
-        .create_tags(&call.ctx, &namespace, body, appends)
+        .create_tags(&at.call.ctx, &at.path.namespace, body, appends)
         .await?;
     let body = names(created.iter().map(String::as_str));
     Ok(unicode_json(StatusCode::CREATED, &body))
@@ -97,16 +82,11 @@ pub(super) fn delete_tags_doc() -> Operation {
         .refuses(&[UNEXPECTED, PROTECTED, NO_NAMESPACE])
 }
 
-pub(super) async fn delete_tags(
-    State(app): State<App>,
-    NamespacePath(namespace): NamespacePath,
-    call: Call,
-) -> Answer {
+pub(super) async fn delete_tags(at: MetadefCall<NamespacePath>) -> Answer {
     // Compat, stricter: a body makes the peer answer 500.
-    call.reject_body()?;
-    app.service
-        .metadefs()
-        .delete_tags(&call.ctx, &namespace)
+    at.call.reject_body()?;
+    at.metadefs()
+        .delete_tags(&at.call.ctx, &at.path.namespace)
         .await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
@@ -117,16 +97,11 @@ pub(super) fn show_tag_doc() -> Operation {
         .refuses(&[UNEXPECTED, DENIED, NO_MEMBER])
 }
 
-pub(super) async fn show_tag(
-    State(app): State<App>,
-    MemberPath { namespace, name }: MemberPath,
-    call: Call,
-) -> Answer {
-    call.reject_body()?;
-    let tag = app
-        .service
+pub(super) async fn show_tag(at: MetadefCall<MemberPath>) -> Answer {
+    at.call.reject_body()?;
+    let tag = at
         .metadefs()
-        .show_tag(&call.ctx, &namespace, &name)
+        .show_tag(&at.call.ctx, &at.path.namespace, &at.path.name)
         .await?;
     Ok(unicode_json(StatusCode::OK, &tag_view(&tag)))
 }
@@ -142,16 +117,11 @@ pub(super) fn create_tag_doc() -> Operation {
         ])
 }
 
-pub(super) async fn create_tag(
-    State(app): State<App>,
-    MemberPath { namespace, name }: MemberPath,
-    call: Call,
-) -> Answer {
-    call.reject_body()?;
-    let tag = app
-        .service
+pub(super) async fn create_tag(at: MetadefCall<MemberPath>) -> Answer {
+    at.call.reject_body()?;
+    let tag = at
         .metadefs()
-        .create_tag(&call.ctx, &namespace, &name)
+        .create_tag(&at.call.ctx, &at.path.namespace, &at.path.name)
         .await?;
     Ok(unicode_json(StatusCode::CREATED, &tag_view(&tag)))
 }
@@ -168,17 +138,11 @@ pub(super) fn update_tag_doc() -> Operation {
         ])
 }
 
-pub(super) async fn update_tag(
-    State(app): State<App>,
-    MemberPath { namespace, name }: MemberPath,
-    call: Call,
-    body: Body,
-) -> Answer {
-    let body = json_body(&call.method, &call.headers, body).await?;
-    let tag = app
-        .service
+pub(super) async fn update_tag(at: MetadefCall<MemberPath>, body: Body) -> Answer {
+    let body = at.json(body).await?;
+    let tag = at
         .metadefs()
-        .update_tag(&call.ctx, &namespace, &name, body)
+        .update_tag(&at.call.ctx, &at.path.namespace, &at.path.name, body)
         .await?;
     Ok(unicode_json(StatusCode::OK, &tag_view(&tag)))
 }
@@ -189,15 +153,10 @@ pub(super) fn delete_tag_doc() -> Operation {
         .refuses(&[UNEXPECTED, PROTECTED, NO_MEMBER])
 }
 
-pub(super) async fn delete_tag(
-    State(app): State<App>,
-    MemberPath { namespace, name }: MemberPath,
-    call: Call,
-) -> Answer {
-    call.reject_body()?;
-    app.service
-        .metadefs()
-        .delete_tag(&call.ctx, &namespace, &name)
+pub(super) async fn delete_tag(at: MetadefCall<MemberPath>) -> Answer {
+    at.call.reject_body()?;
+    at.metadefs()
+        .delete_tag(&at.call.ctx, &at.path.namespace, &at.path.name)
         .await?;
     Ok(empty(StatusCode::NO_CONTENT))
 }
