@@ -17,7 +17,7 @@ use sea_orm::{
     },
 };
 
-use crate::{Db, Error, Inner, Result, dialect::Dialect};
+use crate::{Db, Error, Inner, Result, dialect::Dialect, direct::Readers};
 
 /// How long a write waits for another process's write, such as a running `glance-manage db purge`.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
@@ -61,6 +61,7 @@ impl Db {
                     dialect: Dialect::Sqlite,
                     readers: only.clone(),
                     writer: only,
+                    direct: None,
                     file: None,
                 }
             }
@@ -72,10 +73,12 @@ impl Db {
                             path: path.clone(),
                             source: source.into(),
                         })?;
+                let direct = Readers::open(&path, config.max_connections, BUSY_TIMEOUT)?;
                 Inner {
                     dialect: Dialect::Sqlite,
                     writer,
                     readers,
+                    direct: Some(Arc::new(direct)),
                     file: Some(path),
                 }
             }

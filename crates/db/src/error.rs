@@ -118,6 +118,9 @@ pub enum Error {
     /// There is no space left for the database.
     #[error("database has no space left")]
     StorageFull(#[source] DbErr),
+    /// The query was broken off before its end.
+    #[error("database query was broken off")]
+    Interrupted,
     /// Anything else the database says.
     #[error("database failed")]
     Database(#[source] DbErr),

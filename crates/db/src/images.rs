@@ -1,10 +1,10 @@
 //! Images: one transaction for each change, and each change only from the status the caller expects.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbErr, SqlErr, Value,
+    ConnectionTrait, DatabaseTransaction, DbErr, SqlErr, Statement, Value,
     sea_query::{Cond, Condition, Expr, ExprTrait, Query, UpdateStatement},
 };
 use serde_json::Map;
@@ -12,10 +12,13 @@ use vidimus_types::{ImageId, ImageStatus, Visibility};
 
 use crate::{
     Db, Error, Result,
-    dialect::now,
+    dialect::{Dialect, now},
+    direct::Look,
+    kept::{Asked, Found},
     locations, properties,
     record::{self, ImageRecord, LocationRecord, LocationStatus},
     scope::Scope,
+    source::Source,
     tags,
 };
 
@@ -191,12 +194,11 @@ impl<'a> Images<'a> {
 
     /// The image, if it is there and the scope reaches it; else [`Error::NotFound`].
     pub async fn get(&self, scope: &Scope, id: &ImageId) -> Result<ImageRecord> {
-        let tx = self.db.read().await?;
-        let found = self
-            .find(&tx, alive(id).add(scope.readable(self.db.dialect())))
-            .await?;
-        tx.commit().await?;
-        found.into_iter().next().ok_or(Error::NotFound(*id))
+        let asked = Asked::Image(scope.clone(), *id);
+        let dialect = self.db.dialect();
+        let found = self.db.look(One { dialect, asked }).await?.pop();
+        let found = found.ok_or(Error::NotFound(*id))?;
+        Ok(Arc::unwrap_or_clone(found))
     }
 
     /// All images in one of these statuses, whoever they belong to, oldest first. For workers that tidy up.
@@ -205,11 +207,10 @@ impl<'a> Images<'a> {
         let condition = Cond::all()
             .add(Expr::col(("images", "status")).is_in(words))
             .add(self.db.dialect().is_false(("images", "deleted")));
-        let select = record::select_images().cond_where(condition).to_owned();
-        let tx = self.db.read().await?;
-        let found = record::readable_images(&tx, self.db.dialect(), &select).await?;
-        tx.commit().await?;
-        Ok(found.images)
+        let dialect = self.db.dialect();
+        let statement = matching(dialect, condition);
+        let found = self.db.look(Matching { dialect, statement }).await?;
+        Ok(found.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 
     /// The bytes all images of a project take up, each as often as it has locations, but for one of them.
@@ -418,18 +419,6 @@ impl<'a> Images<'a> {
         Ok(pending)
     }
 
-    async fn find(
-        &self,
-        tx: &DatabaseTransaction,
-        condition: Condition,
-    ) -> Result<Vec<ImageRecord>> {
-        let select = record::select_images()
-            .cond_where(condition)
-            .order_by(("images", "created_at"), sea_orm::Order::Asc)
-            .to_owned();
-        record::images(tx, self.db.dialect(), &select).await
-    }
-
     /// The beginning of every change: it hits only an image in the expected status, and is seen in `updated_at`.
     fn change(&self, id: &ImageId, from: ImageStatus, now: DateTime<Utc>) -> UpdateStatement {
         Query::update()
@@ -450,11 +439,10 @@ impl<'a> Images<'a> {
         if tx.execute(&update).await?.rows_affected() > 0 {
             return Ok(());
         }
-        let select = record::select_images().cond_where(alive(id)).to_owned();
-        match record::bare_images(tx, self.db.dialect(), &select)
-            .await?
-            .pop()
-        {
+        let dialect = self.db.dialect();
+        let statement = matching(dialect, alive(id));
+        let found = record::bare_images(&Source::Driver(tx), dialect, statement).await?;
+        match found.into_iter().next() {
             Some(image) => Err(Error::StatusConflict {
                 image: *id,
                 expected,
@@ -469,9 +457,13 @@ impl<'a> Images<'a> {
         tx: DatabaseTransaction,
         id: &ImageId,
     ) -> Result<ImageRecord> {
-        let image = self.find(&tx, alive(id)).await?.pop();
+        let dialect = self.db.dialect();
+        let statement = matching(dialect, alive(id));
+        let image = record::images(&Source::Driver(&tx), dialect, statement)
+            .await?
+            .pop();
         tx.commit().await?;
-        image.ok_or(Error::NotFound(*id))
+        image.map(Arc::unwrap_or_clone).ok_or(Error::NotFound(*id))
     }
 }
 
@@ -555,6 +547,53 @@ pub(crate) async fn keep_within(
         used,
         limit: limit.bytes,
     })
+}
+
+/// The images a query finds, with what hangs on them, without rows that cannot be read.
+struct Matching {
+    dialect: Dialect,
+    statement: Statement,
+}
+
+impl Look for Matching {
+    async fn look(&self, source: &Source<'_>) -> Result<Found> {
+        let statement = self.statement.clone();
+        let found = record::readable_images(source, self.dialect, statement).await?;
+        Ok(found.images)
+    }
+
+    fn asked(&self) -> Option<&Asked> {
+        None
+    }
+}
+
+/// One image.
+struct One {
+    dialect: Dialect,
+    asked: Asked,
+}
+
+impl Look for One {
+    async fn look(&self, source: &Source<'_>) -> Result<Found> {
+        let Asked::Image(scope, id) = &self.asked else {
+            return Ok(Vec::new());
+        };
+        let condition = alive(id).add(scope.readable(self.dialect));
+        record::images(source, self.dialect, matching(self.dialect, condition)).await
+    }
+
+    fn asked(&self) -> Option<&Asked> {
+        Some(&self.asked)
+    }
+}
+
+/// The images on which a condition holds, oldest first.
+fn matching(dialect: Dialect, condition: Condition) -> Statement {
+    let select = record::select_images()
+        .cond_where(condition)
+        .order_by(("images", "created_at"), sea_orm::Order::Asc)
+        .to_owned();
+    dialect.backend().build(&select)
 }
 
 /// The image, unless it is deleted.

@@ -9,19 +9,26 @@
 
 mod cached;
 mod connect;
+mod crowds;
 mod dialect;
+mod direct;
 mod error;
 mod images;
 mod imports;
+mod kept;
 mod list;
 mod locations;
 mod members;
 mod metadefs;
+mod narrow;
 mod properties;
 mod query;
 mod record;
+#[cfg(test)]
+mod scale;
 mod schema;
 mod scope;
+mod source;
 mod tags;
 mod tasks;
 mod unreadable;
@@ -60,6 +67,9 @@ pub use tasks::{
 };
 
 use dialect::Dialect;
+use direct::Look;
+use kept::Found;
+use source::Source;
 
 /// A handle on the metadata database; clones share its connections.
 #[derive(Clone, Debug)]
@@ -73,6 +83,8 @@ struct Inner {
     writer: DatabaseConnection,
     /// The same as `writer` for a database in memory, which exists in one connection only.
     readers: DatabaseConnection,
+    /// The quicker way to read images, where there is a file.
+    direct: Option<Arc<direct::Readers>>,
     /// The file, where there is one.
     file: Option<std::path::PathBuf>,
 }
@@ -127,6 +139,9 @@ impl Db {
 
     /// Waits for running transactions and closes the connections, of all clones.
     pub async fn close(self) -> Result<()> {
+        if let Some(direct) = &self.inner.direct {
+            direct.close();
+        }
         self.inner.readers.close_by_ref().await?;
         self.inner.writer.close_by_ref().await?;
         Ok(())
@@ -134,6 +149,19 @@ impl Db {
 
     fn dialect(&self) -> Dialect {
         self.inner.dialect
+    }
+
+    /// Asks several things about images of one state of the database.
+    async fn look(&self, look: impl Look + Sync) -> Result<Found> {
+        match &self.inner.direct {
+            Some(direct) => direct.look(look).await,
+            None => {
+                let tx = self.read().await?;
+                let found = look.look(&Source::Driver(&tx)).await?;
+                tx.commit().await?;
+                Ok(found)
+            }
+        }
     }
 
     /// A transaction that sees one state of the database, however many queries it makes.

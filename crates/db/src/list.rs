@@ -1,5 +1,7 @@
 //! Turns an [`ImageQuery`] into SQL: filters, order, and paging by what the last row of the page before held.
 
+use std::sync::Arc;
+
 use sea_orm::{
     Order, Value,
     sea_query::{Cond, Condition, Expr, ExprTrait, Func, Query, SelectStatement},
@@ -9,97 +11,129 @@ use vidimus_types::{ImageId, ImageStatus};
 use crate::{
     Error, Images, Result,
     dialect::Dialect,
-    query::{Comparison, Direction, ImageQuery, SortKey},
+    direct::Look,
+    kept::{Asked, Found},
+    narrow,
+    query::{Comparison, Direction, ImageQuery, SortKey, TimeColumn, WordColumn},
     record::{self, ImageRecord},
     scope::Scope,
+    source::Source,
 };
 
 impl Images<'_> {
-    /// One page of the images the scope reaches. It costs five queries, however long it is.
+    /// One page of the images the scope reaches, at a cost that does not depend on how many there are beside it.
     ///
     /// The marker is an image like any other to look at: [`Error::MarkerNotFound`] and [`Error::MarkerForbidden`] tell
     /// why it is none. It need not match the filters. A deleted one is good enough for an admin.
-    pub async fn list(&self, scope: &Scope, query: &ImageQuery) -> Result<Vec<ImageRecord>> {
-        let dialect = self.db.dialect();
-        let tx = self.db.read().await?;
-        let mut select = select(dialect, scope, query);
-        if let Some(marker) = &query.marker {
-            let marker = self.marker(&tx, scope, marker).await?;
-            select.cond_where(behind(dialect, &marker, query.sort.keys()));
+    pub async fn list(&self, scope: &Scope, query: &ImageQuery) -> Result<Vec<Arc<ImageRecord>>> {
+        let page = Page {
+            dialect: self.db.dialect(),
+            asked: Asked::Page(scope.clone(), query.clone()),
+        };
+        self.db.look(page).await
+    }
+}
+
+/// One page of a list.
+struct Page {
+    dialect: Dialect,
+    asked: Asked,
+}
+
+impl Look for Page {
+    async fn look(&self, source: &Source<'_>) -> Result<Found> {
+        let (dialect, Asked::Page(scope, query)) = (&self.dialect, &self.asked) else {
+            return Ok(Vec::new());
+        };
+        let gathered = match source {
+            Source::Direct(_) => narrow::candidates(source, *dialect, scope, query).await?,
+            // Other databases keep statistics and choose for themselves.
+            Source::Driver(_) => None,
+        };
+        let marker = match &query.marker {
+            Some(id) => Some(marker(source, *dialect, scope, id).await?),
+            None => None,
+        };
+        let mut select = select(*dialect, scope, query, marker.as_ref());
+        if let Some(rows) = gathered {
+            select.and_where(dialect.is_row_among(&rows));
         }
-        let records = page(&tx, dialect, select, query.limit).await?;
-        tx.commit().await?;
-        Ok(records)
+        readable_page(source, *dialect, select, query.limit).await
     }
 
-    async fn marker(
-        &self,
-        tx: &sea_orm::DatabaseTransaction,
-        scope: &Scope,
-        id: &ImageId,
-    ) -> Result<ImageRecord> {
-        let mut any = record::select_images();
-        any.and_where(column("id").eq(id.as_str()));
-        if !scope.is_admin {
-            any.and_where(column("deleted").eq(false));
-        }
-        let visible = any
-            .clone()
-            .cond_where(scope.readable(self.db.dialect()))
-            .to_owned();
-        if let Some(found) = record::bare_images(tx, self.db.dialect(), &visible)
-            .await?
-            .pop()
-        {
-            return Ok(found);
-        }
-        let exists = !record::bare_images(tx, self.db.dialect(), &any)
-            .await?
-            .is_empty();
-        Err(if exists {
-            Error::MarkerForbidden(*id)
-        } else {
-            Error::MarkerNotFound(*id)
-        })
+    fn asked(&self) -> Option<&Asked> {
+        Some(&self.asked)
     }
 }
 
 /// As many images as there may be on a page. Who sees a page that is not full takes it for the last one, so the place of
 /// rows that cannot be read is given to others.
-async fn page(
-    tx: &sea_orm::DatabaseTransaction,
+async fn readable_page(
+    source: &Source<'_>,
     dialect: Dialect,
     mut select: SelectStatement,
     limit: Option<u64>,
-) -> Result<Vec<ImageRecord>> {
-    let Some(limit) = limit else {
-        return Ok(record::readable_images(tx, dialect, &select).await?.images);
-    };
+) -> Result<Found> {
     let mut asked = limit;
     loop {
-        let found = record::readable_images(tx, dialect, &select).await?;
-        let mut images = found.images;
-        let is_all = (found.rows as u64) < asked;
-        if is_all || images.len() as u64 >= limit {
+        let statement = dialect.backend().build(&select);
+        let found = record::readable_images(source, dialect, statement).await?;
+        let (rows, mut images) = (found.rows as u64, found.images);
+        let (Some(limit), Some(most)) = (limit, asked) else {
+            return Ok(images);
+        };
+        if rows < most || images.len() as u64 >= limit {
             images.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
             return Ok(images);
         }
-        asked += found.rows as u64 - images.len() as u64;
-        select.limit(asked);
+        let more = most + (rows - images.len() as u64);
+        asked = Some(more);
+        select.limit(more);
     }
 }
 
-fn column(name: &'static str) -> Expr {
+async fn marker(
+    source: &Source<'_>,
+    dialect: Dialect,
+    scope: &Scope,
+    id: &ImageId,
+) -> Result<ImageRecord> {
+    let mut any = record::select_images();
+    any.and_where(column("id").eq(id.as_str()));
+    if !scope.is_admin {
+        any.and_where(column("deleted").eq(false));
+    }
+    let mut visible = any.clone();
+    visible.cond_where(scope.readable(dialect));
+    let build = |select| dialect.backend().build(select);
+    let found = record::bare_images(source, dialect, build(&visible)).await?;
+    if let Some(found) = found.into_iter().next() {
+        return Ok(found);
+    }
+    let exists = record::bare_images(source, dialect, build(&any)).await?;
+    Err(if exists.is_empty() {
+        Error::MarkerNotFound(*id)
+    } else {
+        Error::MarkerForbidden(*id)
+    })
+}
+
+pub(crate) fn column(name: &'static str) -> Expr {
     Expr::col(("images", name))
 }
 
-fn select(dialect: Dialect, scope: &Scope, query: &ImageQuery) -> SelectStatement {
+fn select(
+    dialect: Dialect,
+    scope: &Scope,
+    query: &ImageQuery,
+    marker: Option<&ImageRecord>,
+) -> SelectStatement {
     let mut select = record::select_images();
     select
         .and_where(dialect.is_false(("images", "deleted")))
         .and_where(column("status").ne(ImageStatus::Killed.as_str()))
         .cond_where(scope.listed(dialect, query.visibility, query.members))
-        .cond_where(filters(dialect, query));
+        .cond_where(filters(dialect, query, marker.is_some()));
     for (key, direction) in query.sort.keys() {
         let order = match direction {
             Direction::Ascending => Order::Asc,
@@ -107,28 +141,42 @@ fn select(dialect: Dialect, scope: &Scope, query: &ImageQuery) -> SelectStatemen
         };
         select.order_by_expr(sorted_by(*key), order);
     }
+    if let Some(marker) = marker {
+        select.cond_where(behind(dialect, marker, query.sort.keys()));
+    }
     if let Some(limit) = query.limit {
         select.limit(limit);
     }
     select
 }
 
-fn filters(dialect: Dialect, query: &ImageQuery) -> Condition {
+fn filters(dialect: Dialect, query: &ImageQuery, has_marker: bool) -> Condition {
     let mut all = Cond::all().add(if query.os_hidden {
-        column("os_hidden").eq(true)
+        dialect.unindexed(column("os_hidden")).eq(true)
     } else {
         dialect.is_false(("images", "os_hidden"))
     });
     for filter in &query.words {
         let values = filter.any_of.iter().map(String::as_str);
-        all = all.add(column(filter.column.as_str()).is_in(values));
+        let column = column(filter.column.as_str());
+        let column = match filter.column {
+            WordColumn::Id => column,
+            // `narrow` has seen whether an index is of use here.
+            _ => dialect.unindexed(column),
+        };
+        all = all.add(column.is_in(values));
     }
     for filter in &query.numbers {
         let column = column(filter.column.as_str());
         all = all.add(compare(column, filter.comparison, filter.value.into()));
     }
     for filter in &query.times {
-        let column = column(filter.column.as_str());
+        let column = match filter.column {
+            // Behind a marker it is the marker that says where the page begins, nearly always further along.
+            TimeColumn::CreatedAt if has_marker => dialect.unindexed(column("created_at")),
+            TimeColumn::CreatedAt => column("created_at"),
+            TimeColumn::UpdatedAt => dialect.unindexed(column("updated_at")),
+        };
         let value = dialect.time(filter.value);
         all = all.add(compare(column, filter.comparison, value));
     }
@@ -148,7 +196,7 @@ fn filters(dialect: Dialect, query: &ImageQuery) -> Condition {
     all
 }
 
-fn compare(column: Expr, comparison: Comparison, value: Value) -> Expr {
+pub(crate) fn compare(column: Expr, comparison: Comparison, value: Value) -> Expr {
     match comparison {
         Comparison::Equal => column.eq(value),
         Comparison::NotEqual => column.ne(value),
@@ -247,9 +295,7 @@ mod tests {
     use vidimus_types::Visibility;
 
     use super::*;
-    use crate::{
-        Db, DbConfig, MemberFilter, NewImage, Sort, VisibilityFilter, WordColumn, WordFilter,
-    };
+    use crate::{Db, DbConfig, MemberFilter, NewImage, VisibilityFilter, WordFilter};
 
     async fn memory() -> Db {
         let config = DbConfig {
@@ -333,7 +379,7 @@ mod tests {
     async fn no_list_follows_an_index_that_leads_to_half_the_table() {
         let db = memory().await;
         for (scope, query) in queries() {
-            let plan = plan(&db, &select(db.dialect(), &scope, &query)).await;
+            let plan = plan(&db, &select(db.dialect(), &scope, &query, None)).await;
             for bad in ["deleted", "os_hidden_image_idx"] {
                 assert!(!plan.contains(bad), "{scope:?} {query:?}:\n{plan}");
             }
@@ -345,8 +391,8 @@ mod tests {
         let db = memory().await;
         let new = NewImage::new(ImageId::random(), None);
         let marker = db.images().create(&new).await.unwrap();
-        let mut select = select(db.dialect(), &Scope::admin(), &ImageQuery::default());
-        select.cond_where(behind(db.dialect(), &marker, Sort::default().keys()));
+        let query = ImageQuery::default();
+        let select = select(db.dialect(), &Scope::admin(), &query, Some(&marker));
         let plan = plan(&db, &select).await;
         assert!(
             plan.starts_with("SEARCH images USING INDEX created_at_image_idx (created_at<?)"),
@@ -362,7 +408,7 @@ mod tests {
             query.tags = vec![evil.to_owned()];
             query.properties = vec![(evil.to_owned(), evil.to_owned())];
             query.words = vec![WordFilter::eq(WordColumn::Name, evil)];
-            let select = select(dialect, &Scope::project(evil), &query);
+            let select = select(dialect, &Scope::project(evil), &query, None);
             let sql = dialect.backend().build(&select).sql;
             assert!(!sql.contains("DROP"), "{sql}");
         }

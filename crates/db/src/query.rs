@@ -6,7 +6,7 @@ use vidimus_types::{ImageId, MemberStatus, Visibility};
 /// One page of images.
 ///
 /// The default is what Glance's API lists without parameters, except that there is no limit.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct ImageQuery {
     /// Text columns and the values they may have.
     pub words: Vec<WordFilter>,
@@ -35,7 +35,7 @@ pub struct ImageQuery {
 }
 
 /// A text column must be one of some values; of none, nothing matches.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WordFilter {
     /// The column.
     pub column: WordColumn,
@@ -54,7 +54,7 @@ impl WordFilter {
 }
 
 /// A number column compared with a value; without a number in the column, nothing matches.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct NumberFilter {
     /// The column.
     pub column: NumberColumn,
@@ -65,7 +65,7 @@ pub struct NumberFilter {
 }
 
 /// A time compared with a value.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TimeFilter {
     /// The column.
     pub column: TimeColumn,
@@ -76,7 +76,7 @@ pub struct TimeFilter {
 }
 
 /// How a column is compared with a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Comparison {
     /// Equal (`eq`).
     Equal,
@@ -166,7 +166,7 @@ columns! {
 }
 
 /// Which images shared with the caller a list shows. Images the caller owns are not affected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MemberFilter {
     /// All (`member_status=all`).
     Any,
@@ -181,7 +181,7 @@ impl Default for MemberFilter {
 }
 
 /// Which of the images it can see a caller wants to see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum VisibilityFilter {
     /// All but the community images of others.
     #[default]
@@ -193,7 +193,7 @@ pub enum VisibilityFilter {
 }
 
 /// Upwards or downwards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
     /// Smallest first (`asc`).
     Ascending,
@@ -202,7 +202,7 @@ pub enum Direction {
 }
 
 /// The order of a list, always a total one: where the keys leave a tie, `created_at` and `id` break it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Sort {
     keys: Vec<(SortKey, Direction)>,
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// On whose behalf images are looked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Scope {
     /// Sees everything.
     pub is_admin: bool,
@@ -50,7 +50,7 @@ impl Scope {
             return Cond::all();
         }
         let mut readable = Cond::any()
-            .add(open_to_all())
+            .add(open_to_all(dialect))
             .add(column("owner").is_null());
         if let Some(project) = &self.project {
             readable = readable
@@ -79,8 +79,8 @@ impl Scope {
                 let mut not_strangers_community =
                     Cond::any().add(column("visibility").ne(Visibility::Community.as_str()));
                 if let Some(project) = &self.project {
-                    not_strangers_community =
-                        not_strangers_community.add(column("owner").eq(project.as_str()));
+                    not_strangers_community = not_strangers_community
+                        .add(dialect.unindexed(column("owner")).eq(project.as_str()));
                 }
                 not_strangers_community
             }
@@ -89,12 +89,12 @@ impl Scope {
             return condition;
         }
         // Compat: unlike `readable`, images without an owner are not listed unless they are open to all.
-        let mut listed = Cond::any().add(open_to_all());
+        let mut listed = Cond::any().add(open_to_all(dialect));
         // Compat: to a caller without a project Glance lists every image that is shared with anybody, and then refuses to
         // show it. That is not repeated here.
         if let Some(project) = &self.project {
             listed = listed
-                .add(column("owner").eq(project.as_str()))
+                .add(dialect.unindexed(column("owner")).eq(project.as_str()))
                 .add(shared_with(dialect, project, members));
         }
         condition.add(listed)
@@ -105,23 +105,25 @@ fn column(name: &'static str) -> Expr {
     Expr::col(("images", name))
 }
 
-fn open_to_all() -> Expr {
-    column("visibility").is_in([Visibility::Public.as_str(), Visibility::Community.as_str()])
+fn open_to_all(dialect: Dialect) -> Expr {
+    let visibility = dialect.without_index(column("visibility"), "");
+    visibility.is_in([Visibility::Public.as_str(), Visibility::Community.as_str()])
 }
 
-/// Asks for the project's memberships first, of which there are few, and not for those of each shared image.
+/// Glance has an index by image and member, so this is one step for each shared image that is looked at.
 fn shared_with(dialect: Dialect, project: &str, members: MemberFilter) -> Condition {
-    let mut memberships = Query::select()
-        .column("image_id")
+    let mut membership = Query::select()
+        .expr(Expr::val(1))
         .from("image_members")
+        .and_where(Expr::col(("image_members", "image_id")).equals(("images", "id")))
         .and_where(Expr::col(("image_members", "member")).eq(project))
         .and_where(dialect.is_false(("image_members", "deleted")))
         .to_owned();
     if let MemberFilter::Only(status) = members {
-        memberships.and_where(Expr::col(("image_members", "status")).eq(status.as_str()));
+        membership.and_where(Expr::col(("image_members", "status")).eq(status.as_str()));
     }
     let shared = Visibility::Shared.as_str();
     Cond::all()
-        .add(column("id").in_subquery(memberships))
         .add(dialect.without_index(column("visibility"), "").eq(shared))
+        .add(Expr::exists(membership))
 }

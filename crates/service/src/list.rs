@@ -1,5 +1,7 @@
 //! List images: what the query string may say, and one page of answers.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use vidimus_auth::{Action, Context, Target};
 use vidimus_db::{
@@ -14,7 +16,7 @@ use crate::{Error, ImageService, Result, scope};
 #[derive(Debug)]
 pub struct ImagePage {
     /// The images the caller may see.
-    pub images: Vec<ImageRecord>,
+    pub images: Vec<Arc<ImageRecord>>,
     /// Where the next page begins, if there may be one.
     pub next_marker: Option<ImageId>,
 }
@@ -59,7 +61,7 @@ impl ImageService {
         };
         // Counted before the policy hides some: a page that the database filled has a page after it.
         let is_full = found.len() as u64 == limit;
-        let images: Vec<ImageRecord> = found
+        let images: Vec<Arc<ImageRecord>> = found
             .into_iter()
             .filter(|record| self.may_see(ctx, record))
             .collect();

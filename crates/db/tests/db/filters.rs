@@ -18,7 +18,7 @@ async fn check(test: &TestDb, query: ImageQuery, expected: &[&str]) {
         .await
         .unwrap()
         .into_iter()
-        .map(|image| image.name.unwrap_or_else(|| "(none)".to_owned()))
+        .map(|image| image.name.clone().unwrap_or_else(|| "(none)".to_owned()))
         .collect();
     let expected: BTreeSet<String> = expected.iter().map(|name| (*name).to_owned()).collect();
     assert_eq!(found, expected, "{query:?}");

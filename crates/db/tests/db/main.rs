@@ -9,6 +9,7 @@ mod cached;
 mod changes;
 mod filters;
 mod imports;
+mod kept;
 mod members;
 mod metadefs;
 mod paging;

@@ -1,5 +1,7 @@
 //! Walking through pages meets every image once, in any order and however many look alike.
 
+use std::sync::Arc;
+
 use proptest::{
     collection::vec,
     prelude::{ProptestConfig, Strategy, prop},
@@ -74,8 +76,8 @@ async fn fill(test: &TestDb, rows: &[Row]) {
     }
 }
 
-async fn walk(test: &TestDb, sort: &Sort, limit: u64) -> Vec<ImageRecord> {
-    let mut seen: Vec<ImageRecord> = Vec::new();
+async fn walk(test: &TestDb, sort: &Sort, limit: u64) -> Vec<Arc<ImageRecord>> {
+    let mut seen: Vec<Arc<ImageRecord>> = Vec::new();
     loop {
         let query = ImageQuery {
             sort: sort.clone(),

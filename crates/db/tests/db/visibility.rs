@@ -157,7 +157,7 @@ async fn names(test: &TestDb, scope: &Scope, query: ImageQuery) -> Vec<String> {
         .await
         .unwrap()
         .into_iter()
-        .map(|image| image.name.unwrap())
+        .map(|image| image.name.clone().unwrap())
         .collect();
     names.sort();
     names

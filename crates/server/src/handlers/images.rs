@@ -5,6 +5,7 @@ use axum::{
     extract::{Path, State},
     http::{HeaderValue, StatusCode, header},
 };
+use serde::Serialize;
 use serde_json::{Value, json};
 use vidimus_service::{Error, ImageSortKey};
 use vidimus_types::{
@@ -20,7 +21,7 @@ use crate::{
     openapi::operation::{
         BAD, NO_IMAGE, OTHER_NODE_BROKEN, OTHER_NODE_GONE, Operation, UNEXPECTED, directions, named,
     },
-    views::image_view,
+    views::{ImageViews, image_view},
 };
 
 const TAG: &str = "images";
@@ -83,20 +84,29 @@ pub(crate) async fn list_images(State(app): State<App>, call: Call) -> Answer {
         .service
         .list_images(&call.ctx, parameters.clone())
         .await?;
-    let images: Vec<Value> = page
-        .images
-        .iter()
-        .map(|record| image_view(&app.service, &call.ctx, record))
-        .collect();
-    let mut body = json!({
-        "images": images,
-        "first": list_link("/v2/images", &parameters, None),
-        "schema": "/v2/schemas/images",
-    });
-    if let Some(marker) = page.next_marker {
-        body["next"] = list_link("/v2/images", &parameters, Some(marker.as_str())).into();
-    }
+    let next = page
+        .next_marker
+        .map(|marker| list_link("/v2/images", &parameters, Some(marker.as_str())));
+    let body = ImageList {
+        images: ImageViews {
+            service: &app.service,
+            ctx: &call.ctx,
+            records: &page.images,
+        },
+        first: list_link("/v2/images", &parameters, None),
+        schema: "/v2/schemas/images",
+        next,
+    };
     Ok(unicode_json(StatusCode::OK, &body))
+}
+
+#[derive(Serialize)]
+struct ImageList<'a> {
+    images: ImageViews<'a>,
+    first: String,
+    schema: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 pub(crate) fn create_image_doc() -> Operation {

@@ -1,0 +1,320 @@
+//! Reads a database file without the driver: by calls on the thread that asks.
+//!
+//! The driver hands every query to a thread of its own and back, which costs more than most of the queries do. A look at
+//! an image takes microseconds, so it is made right here, on a runtime thread, but only for as long as it stays short: a
+//! query that runs out of its time is broken off and asked again where waiting harms nobody. Writes stay with the driver.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use futures_util::FutureExt;
+use rusqlite::{Connection, ErrorCode, OpenFlags, StatementStatus, ToSql, config::DbConfig};
+use sea_orm::{DbErr, Statement, Value};
+use tokio::sync::Semaphore;
+
+use crate::{
+    Error, Result,
+    crowds::Crowds,
+    kept::{Asked, Found, Kept},
+    source::{Columns, Source},
+};
+
+/// How long a runtime thread may be kept from its other tasks.
+const PATIENCE: Duration = Duration::from_millis(2);
+
+/// How often a query looks at the clock, in steps of SQLite's machine: about each twenty microseconds.
+const STEPS_BETWEEN_LOOKS: i32 = 1000;
+
+/// KiB of pages each connection keeps.
+const PAGES_KIB: i32 = 16 * 1024;
+
+/// Statements each connection keeps prepared. Filters make many, of which few are asked often.
+const STATEMENTS: usize = 64;
+
+/// Connections to one file that only read.
+#[derive(Debug)]
+pub(crate) struct Readers {
+    path: PathBuf,
+    busy_timeout: Duration,
+    /// `None` once they are closed.
+    idle: Mutex<Option<Vec<Reader>>>,
+    /// How many queries that take long may run at the same time.
+    slow: Semaphore,
+    crowds: Arc<Crowds>,
+    /// What all queries took so far, in steps of SQLite's machine: the same however busy the computer is.
+    steps: AtomicU64,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    /// Used by one thread at a time, so never contended; without the lock it could not be shared by reference.
+    connection: Mutex<Connection>,
+    /// Those of the look under way.
+    steps: AtomicU64,
+    /// Shared by all connections to the file.
+    crowds: Arc<Crowds>,
+    kept: Mutex<Kept>,
+}
+
+/// Images to be looked up, with several queries on one state of the database.
+pub(crate) trait Look: Send + 'static {
+    fn look(&self, source: &Source<'_>) -> impl Future<Output = Result<Found>> + Send;
+
+    /// What this asks, if others are likely to ask the same.
+    fn asked(&self) -> Option<&Asked>;
+}
+
+impl Readers {
+    pub(crate) fn open(path: &Path, most_slow: u32, busy_timeout: Duration) -> Result<Self> {
+        let readers = Self {
+            path: path.to_owned(),
+            busy_timeout,
+            idle: Mutex::new(Some(Vec::new())),
+            slow: Semaphore::new(most_slow.max(1) as usize),
+            crowds: Arc::default(),
+            steps: AtomicU64::new(0),
+        };
+        let first = readers.connect()?;
+        readers.give_back(first);
+        Ok(readers)
+    }
+
+    /// What all queries took so far, in steps of SQLite's machine.
+    #[cfg(test)]
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
+    }
+
+    /// Closes the connections; those in use, when they come back.
+    pub(crate) fn close(&self) {
+        self.idle().take();
+    }
+
+    pub(crate) async fn look(self: &Arc<Self>, look: impl Look) -> Result<Found> {
+        if let Some(found) = self.look_now(&look, Some(PATIENCE))? {
+            return Ok(found);
+        }
+        let closed = || Error::Database(DbErr::Custom("the database is being closed".to_owned()));
+        let _turn = self.slow.acquire().await.map_err(|_| closed())?;
+        let readers = Arc::clone(self);
+        let look = tokio::task::spawn_blocking(move || readers.look_now(&look, None));
+        look.await.map_err(|_| closed())??.ok_or_else(closed)
+    }
+
+    /// `None` if the patience was not enough.
+    fn look_now(&self, look: &impl Look, patience: Option<Duration>) -> Result<Option<Found>> {
+        let reader = match self.idle().as_mut().and_then(Vec::pop) {
+            Some(reader) => reader,
+            None => self.connect()?,
+        };
+        // Whatever is wrong with a connection goes with it: after an error it is not given back.
+        let version = reader.version()?;
+        let kept = look
+            .asked()
+            .and_then(|asked| reader.kept().get(version, asked));
+        if let Some(found) = kept {
+            self.give_back(reader);
+            return Ok(Some(found));
+        }
+        reader.set_patience(patience)?;
+        let found = reader.look(look);
+        let steps = reader.steps.swap(0, Ordering::Relaxed);
+        self.steps.fetch_add(steps, Ordering::Relaxed);
+        let found = match found {
+            Ok(found) => {
+                if let Some(asked) = look.asked() {
+                    reader.kept().put(version, asked, &found);
+                }
+                Some(found)
+            }
+            Err(Failure::OutOfTime) => None,
+            Err(Failure::Asked(error)) => return Err(error),
+        };
+        self.give_back(reader);
+        Ok(found)
+    }
+
+    fn give_back(&self, reader: Reader) {
+        // One that is stuck in a transaction would go on seeing the past.
+        if !reader.connection().is_autocommit() {
+            return;
+        }
+        if let Some(idle) = self.idle().as_mut() {
+            idle.push(reader);
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Option<Vec<Reader>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connect(&self) -> Result<Reader> {
+        // Readers of a file in WAL mode write into the shared memory beside it; `query_only` keeps them off the file.
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(&self.path, flags)?;
+        connection.busy_timeout(self.busy_timeout)?;
+        connection.pragma_update(None, "query_only", true)?;
+        connection.pragma_update(None, "cache_size", -PAGES_KIB)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        // Or SQLite prepares statements again and again, to see whether other values would be better found in other ways.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        Ok(Reader {
+            connection: Mutex::new(connection),
+            steps: AtomicU64::new(0),
+            crowds: Arc::clone(&self.crowds),
+            kept: Mutex::default(),
+        })
+    }
+}
+
+enum Failure {
+    OutOfTime,
+    Asked(Error),
+}
+
+impl Reader {
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A number that is another one once anybody else has committed.
+    fn version(&self) -> Result<i64> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached("PRAGMA data_version")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
+    }
+
+    pub(crate) fn crowds(&self) -> &Crowds {
+        &self.crowds
+    }
+
+    fn set_patience(&self, patience: Option<Duration>) -> Result<()> {
+        let end = patience.map(|patience| Instant::now() + patience);
+        let is_over = end.map(|end| move || Instant::now() > end);
+        self.connection()
+            .progress_handler(STEPS_BETWEEN_LOOKS, is_over)?;
+        Ok(())
+    }
+
+    fn look(&self, look: &impl Look) -> Result<Found, Failure> {
+        self.execute("BEGIN").map_err(Failure::Asked)?;
+        // Only the driver makes anybody wait.
+        let found = look.look(&Source::Direct(self)).now_or_never();
+        let found = found.unwrap_or(Err(Error::Interrupted));
+        // The answer is there; its time being over is no reason to lose it.
+        let ended = self
+            .set_patience(None)
+            .and_then(|()| self.execute("COMMIT"));
+        match found {
+            Ok(found) => ended.map(|()| found).map_err(Failure::Asked),
+            Err(Error::Interrupted) => Err(Failure::OutOfTime),
+            Err(error) => Err(Failure::Asked(error)),
+        }
+    }
+
+    fn execute(&self, sql: &'static str) -> Result<()> {
+        self.connection().prepare_cached(sql)?.execute([])?;
+        Ok(())
+    }
+
+    /// Shows every row of the answer to `each`.
+    pub(crate) fn select(
+        &self,
+        statement: Statement,
+        each: impl FnMut(Columns<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let values = statement.values.map(|values| values.0).unwrap_or_default();
+        self.run(&statement.sql, values.iter().map(bound), each)
+    }
+
+    /// As [`Self::select`], for a statement that never changes.
+    pub(crate) fn select_by_text(
+        &self,
+        sql: &'static str,
+        value: &str,
+        each: impl FnMut(Columns<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.run(sql, std::iter::once(Ok(Bound::Text(value))), each)
+    }
+
+    fn run<'v>(
+        &self,
+        sql: &str,
+        values: impl Iterator<Item = Result<Bound<'v>>>,
+        mut each: impl FnMut(Columns<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached(sql)?;
+        for (at, value) in values.enumerate() {
+            statement.raw_bind_parameter(at + 1, value?)?;
+        }
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next()? {
+            each(Columns::Direct(row))?;
+        }
+        drop(rows);
+        let steps = statement.reset_status(StatementStatus::VmStep);
+        let steps = u64::try_from(steps).unwrap_or(0);
+        self.steps.fetch_add(steps, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+enum Bound<'v> {
+    Null,
+    Integer(i64),
+    Text(&'v str),
+}
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        match self {
+            Self::Null => Ok(rusqlite::types::Null.to_sql()?),
+            Self::Integer(number) => number.to_sql(),
+            Self::Text(text) => text.to_sql(),
+        }
+    }
+}
+
+/// A value of a query, as SQLite stores it.
+fn bound(value: &Value) -> Result<Bound<'_>> {
+    Ok(match value {
+        Value::Bool(flag) => flag.map_or(Bound::Null, |flag| Bound::Integer(flag.into())),
+        Value::Int(number) => number.map_or(Bound::Null, |number| Bound::Integer(number.into())),
+        Value::BigInt(number) => number.map_or(Bound::Null, Bound::Integer),
+        Value::BigUnsigned(number) => number.map_or(Bound::Null, |number| {
+            Bound::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+        }),
+        Value::String(text) => text.as_deref().map_or(Bound::Null, Bound::Text),
+        other => {
+            let text = format!("a query about images binds {other:?}");
+            return Err(Error::Database(DbErr::Custom(text)));
+        }
+    })
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let code = error.sqlite_error_code();
+        let said = || DbErr::Custom(error.to_string());
+        match code {
+            Some(ErrorCode::OperationInterrupted) => Self::Interrupted,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy(said()),
+            Some(ErrorCode::DiskFull) => Self::StorageFull(said()),
+            _ => Self::Database(said()),
+        }
+    }
+}
