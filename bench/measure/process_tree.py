@@ -66,6 +66,10 @@ class Meter:
         forget_peak(self.leader)
         self._before = cpu_seconds(self.leader)
 
+    def cpu_so_far(self) -> float:
+        """CPU seconds since the processes began."""
+        return cpu_seconds(self.leader)
+
     def read(self) -> tuple[float, float]:
         """CPU seconds, peak MiB."""
         return cpu_seconds(self.leader) - self._before, peak_mib(self.leader)

@@ -1,6 +1,11 @@
 //! Removing cached images: one, or all.
 
-use std::{io, sync::Arc};
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 use vidimus_types::{ClearTarget, ImageId};
 
@@ -10,7 +15,11 @@ use crate::{
     flight::Acquired,
     index::Victim,
     layout::{self, sync_folder},
+    record::Record,
 };
+
+/// How long an image that somebody works on is left alone before its file is looked at again.
+const BUSY: Duration = Duration::from_millis(50);
 
 /// What [`ImageCache::clear`](crate::ImageCache::clear) took away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,15 +64,8 @@ impl Inner {
         let mut cleared = Cleared::default();
         if target.includes_cache() {
             let inner = Arc::clone(self);
-            let idle = self.tasks.spawn_blocking(move || inner.clear_idle());
-            let (idle, busy) = idle.await.map_err(|_| Error::ShuttingDown)?;
-            cleared = idle;
-            for (id, size_bytes) in busy {
-                if self.remove(&id).await {
-                    cleared.images += 1;
-                    cleared.bytes += size_bytes;
-                }
-            }
+            let all = self.tasks.spawn_blocking(move || inner.clear_all());
+            cleared = all.await.map_err(|_| Error::ShuttingDown)?;
         }
         if target.includes_queue() {
             cleared.queued = self.queue.clear().await?;
@@ -77,31 +79,75 @@ impl Inner {
         Ok(cleared)
     }
 
-    /// Removes all cached images that nobody is working on, and names the others.
-    fn clear_idle(&self) -> (Cleared, Vec<(ImageId, u64)>) {
-        let mut cleared = Cleared::default();
-        let mut busy = Vec::new();
-        // All leave the index before the first file is touched: a clear of a big cache takes a while, and nobody
-        // should get a hit meanwhile.
-        let mut victims = Vec::new();
-        for id in self.index.ids() {
-            match self.flights.try_acquire(&id) {
-                Some(grant) => {
-                    let record = self.index.take(&id);
-                    victims.extend(record.map(|record| Victim { id, record, grant }));
-                }
-                None => busy.extend(self.index.record(&id).map(|record| (id, record.size_bytes))),
+    /// Takes all cached images out of the index and has their files unlinked behind.
+    fn clear_all(self: &Arc<Self>) -> Cleared {
+        let (records, bytes) = self.index.take_all();
+        let cleared = Cleared {
+            images: records.len() as u64,
+            bytes,
+            queued: 0,
+        };
+        if records.is_empty() {
+            return cleared;
+        }
+        let noted = self.note_clear();
+        let inner = Arc::clone(self);
+        let unlink = move || inner.unlink_cleared(records);
+        match noted {
+            Ok(()) => drop(self.tasks.spawn_blocking(unlink)),
+            Err(error) => {
+                tracing::warn!(%error, "a clear cannot be noted, so it waits for the files to be unlinked");
+                unlink();
             }
         }
-        for victim in victims {
-            let size_bytes = victim.record.size_bytes;
-            if self.unlink(victim).is_ok() {
-                cleared.images += 1;
-                cleared.bytes += size_bytes;
+        cleared
+    }
+
+    /// Says on the disk that what lies there is cleared, in case we do not live to unlink it.
+    ///
+    /// Not synced: a power loss in the second after a clear may bring copies back, which are as good as they were.
+    fn note_clear(&self) -> io::Result<()> {
+        let mut clears = self.clears.lock().unwrap_or_else(PoisonError::into_inner);
+        *clears += 1;
+        let note = fs_err::File::create(self.layout.clearing())?;
+        note.into_file().set_modified(SystemTime::now())
+    }
+
+    fn unlink_cleared(self: Arc<Self>, records: HashMap<ImageId, Record>) {
+        let mut left: Vec<_> = records.into_iter().collect();
+        let mut failed = 0_u64;
+        while !left.is_empty() {
+            let mut busy = Vec::new();
+            for (id, record) in left {
+                // The note stays, and the next start goes on.
+                if self.stop.is_cancelled() {
+                    return;
+                }
+                match self.flights.try_acquire(&id) {
+                    // Somebody verifies it, or fills it anew.
+                    None => busy.push((id, record)),
+                    // Filled anew: the file took the place of the old one.
+                    Some(_grant) if self.index.contains(&id) => self.index.gone(&record),
+                    Some(grant) => {
+                        let unlinked = self.unlink(Victim { id, record, grant });
+                        failed += u64::from(unlinked.is_err());
+                    }
+                }
+            }
+            left = busy;
+            if !left.is_empty() {
+                std::thread::sleep(BUSY);
             }
         }
         self.sync_removals();
-        (cleared, busy)
+        let mut clears = self.clears.lock().unwrap_or_else(PoisonError::into_inner);
+        *clears = clears.saturating_sub(1);
+        if *clears == 0
+            && failed == 0
+            && let Err(error) = layout::remove_file(&self.layout.clearing())
+        {
+            tracing::warn!(%error, "the note of a clear cannot be removed; the next start empties the cache again");
+        }
     }
 
     /// Unlinks the file of an image that has left the index. On failure it comes back and stays a cached image, for

@@ -61,6 +61,16 @@ impl Evictor {
         }
     }
 
+    /// Forgets all images that are there, but not those that went too early. What is returned is only to be dropped, which
+    /// takes a while.
+    pub(crate) fn forget_all(&mut self) -> impl Send + use<> {
+        (
+            std::mem::take(&mut self.small),
+            std::mem::take(&mut self.main),
+            std::mem::take(&mut self.seats),
+        )
+    }
+
     /// Takes in an image that was just cached.
     pub(crate) fn insert(&mut self, id: ImageId, size_bytes: u64) {
         let place = match self.ghost_numbers.remove(&id) {

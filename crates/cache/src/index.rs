@@ -19,7 +19,7 @@ use crate::{
     flight::{Flights, Grant},
     follow::FillReader,
     proof::{Checks, Proof},
-    record::{Access, Record, Stamp},
+    record::{Access, Entry, Record, Stamp},
 };
 
 /// The cached images of a node and their bytes.
@@ -127,6 +127,18 @@ impl Index {
                 .iter()
                 .filter_map(|id| Some((*id, state.records.get(id)?.clone())));
             all.extend(found);
+        }
+        all
+    }
+
+    /// All records as they are listed, as [`Self::records`].
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        let ids = self.ids();
+        let mut all = Vec::with_capacity(ids.len());
+        for slice in ids.chunks(512) {
+            let state = self.lock();
+            let entry = |id: &ImageId| Some(state.records.get(id)?.entry(*id));
+            all.extend(slice.iter().filter_map(entry));
         }
         all
     }
@@ -296,6 +308,23 @@ impl Index {
         let mut state = self.lock();
         state.evictor.remove(id);
         state.take(id)
+    }
+
+    /// Takes all images out of the index; their bytes count until [`Self::gone`] or [`Self::put_back`].
+    ///
+    /// At one stroke, however many there are.
+    pub(crate) fn take_all(&self) -> (HashMap<ImageId, Record>, u64) {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let records = std::mem::take(&mut state.records);
+        let order = state.evictor.forget_all();
+        let unreported = std::mem::take(&mut state.unreported);
+        let bytes = std::mem::take(&mut state.space.used);
+        state.space.leaving += bytes;
+        state.is_unsaved = true;
+        drop(guard);
+        drop((order, unreported));
+        (records, bytes)
     }
 
     /// Takes out images of `need_bytes` together, with their grants. `None` when that cannot be had.

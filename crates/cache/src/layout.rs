@@ -6,6 +6,7 @@
 //! <dir>/invalid/<image-id>      failed fills, as Glance leaves them; removed by `clean`
 //! <dir>/queue/<image-id>        empty, the image waits to be prefetched; ordered by modification time
 //! <dir>/.vidimus-index          what cannot be told from the files; can be lost without harm
+//! <dir>/.vidimus-clearing       while files of a clear are unlinked: what lay here before it was written is none
 //! <dir>/.vidimus-lock           held by the process that uses the folder
 //! <dir>/*.db                    Glance's, not ours
 //! ```
@@ -67,6 +68,10 @@ impl Layout {
         self.dir.join(".vidimus-index.new")
     }
 
+    pub(crate) fn clearing(&self) -> PathBuf {
+        self.dir.join(".vidimus-clearing")
+    }
+
     pub(crate) fn lock(&self) -> PathBuf {
         self.dir.join(".vidimus-lock")
     }
@@ -81,6 +86,7 @@ impl Layout {
                 | "queue"
                 | ".vidimus-index"
                 | ".vidimus-index.new"
+                | ".vidimus-clearing"
                 | ".vidimus-lock"
         ) || [".db", ".db-journal", ".db-wal", ".db-shm"]
             .iter()

@@ -37,7 +37,11 @@ mod recover;
 mod sync;
 mod verify;
 
-use std::{fmt, fs::File, sync::Arc};
+use std::{
+    fmt,
+    fs::File,
+    sync::{Arc, Mutex},
+};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use vidimus_types::{ClearTarget, ImageId};
@@ -73,6 +77,8 @@ struct Inner {
     queue: Queue,
     /// Held by the one who evicts.
     making_room: tokio::sync::Mutex<()>,
+    /// Clears whose files are not all unlinked. Held while the note that says so is written or removed.
+    clears: Mutex<usize>,
     /// Fills, and work on files that somebody may have stopped waiting for.
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -103,6 +109,7 @@ impl ImageCache {
                 making_room: tokio::sync::Mutex::new(()),
                 tasks: TaskTracker::new(),
                 stop: CancellationToken::new(),
+                clears: Mutex::default(),
                 counters: metrics::Counters::default(),
                 _lock: lock,
             };
@@ -153,14 +160,7 @@ impl ImageCache {
 
     /// The cached images, in no order.
     pub fn list(&self) -> Vec<Entry> {
-        let entry = |(image_id, record): (ImageId, record::Record)| Entry {
-            image_id,
-            size_bytes: record.size_bytes,
-            hits: record.hits,
-            last_accessed: record.last_accessed,
-            last_modified: record.last_modified,
-        };
-        self.inner.index.records().into_iter().map(entry).collect()
+        self.inner.index.entries()
     }
 
     /// Bytes of the cached images.
@@ -193,6 +193,9 @@ impl ImageCache {
 
     /// Removes the cached images, the queue, or both. Open readers keep their files, and running fills go on and
     /// are cached.
+    ///
+    /// None of the images is a hit from here on, nor after a crash. The files are unlinked behind, and their bytes are
+    /// [occupied](Self::occupied_bytes) until then.
     pub async fn clear(&self, target: ClearTarget) -> Result<Cleared> {
         self.inner.clear(target).await
     }

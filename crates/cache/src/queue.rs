@@ -138,6 +138,9 @@ impl Queue {
     pub(crate) async fn clear(&self) -> Result<u64> {
         let clear = |shared: &Shared| {
             let ids: Vec<_> = shared.waiting().order.values().copied().collect();
+            if ids.is_empty() {
+                return Ok(0);
+            }
             let mut removed = 0;
             for id in ids {
                 layout::remove_file(&shared.layout.queued(&id))?;

@@ -51,6 +51,16 @@ pub(crate) struct Record {
 }
 
 impl Record {
+    pub(crate) fn entry(&self, image_id: ImageId) -> Entry {
+        Entry {
+            image_id,
+            size_bytes: self.size_bytes,
+            hits: self.hits,
+            last_accessed: self.last_accessed,
+            last_modified: self.last_modified,
+        }
+    }
+
     /// Whether the file with this stamp is the one that was verified.
     pub(crate) fn is_proven_as(&self, stamp: Stamp) -> bool {
         matches!(&self.proven, Some((proven, _)) if *proven == stamp)

@@ -63,6 +63,8 @@ pub(crate) fn recover(
         layout::remove_file(path)
     })
     .map_err(failed)?;
+    let cleared_at = cleared_at(layout).map_err(failed)?;
+    let mut cleared = 0_u64;
     let mut strangers = Vec::new();
     let mut stranger_count = 0_u64;
     let mut found = Vec::new();
@@ -84,11 +86,18 @@ pub(crate) fn recover(
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(source) => return Err(failed(source)),
         };
-        if metadata.is_file() {
+        if metadata.is_file() && Some(changed_ns(&metadata)) <= cleared_at {
+            layout::remove_file(entry.path().as_path()).map_err(failed)?;
+            cleared += 1;
+        } else if metadata.is_file() {
             found.push((id, record(&metadata, known.remove(&id))));
         } else {
             tracing::warn!(image.id = %id, "named like a cached image but not a file; left alone");
         }
+    }
+    if cleared_at.is_some() {
+        layout::sync_folder(layout.dir()).map_err(failed)?;
+        layout::remove_file(&layout.clearing()).map_err(failed)?;
     }
     if stranger_count > 0 {
         tracing::warn!(
@@ -102,10 +111,27 @@ pub(crate) fn recover(
         dir = %layout.dir().display(),
         images = found.len(),
         left_over,
+        cleared,
         "the cache folder is open"
     );
     index.restore(found);
     Ok(())
+}
+
+/// When a clear took place whose files were not all unlinked.
+fn cleared_at(layout: &Layout) -> io::Result<Option<i128>> {
+    match fs_err::metadata(layout.clearing()) {
+        Ok(note) => Ok(Some(
+            i128::from(note.mtime()) * 1_000_000_000 + i128::from(note.mtime_nsec()),
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// When the file got its name, at the latest.
+fn changed_ns(metadata: &Metadata) -> i128 {
+    i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec())
 }
 
 /// A file and what is known of an image of that name. Known is worth something only if it is the same file still.

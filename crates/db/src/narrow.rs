@@ -5,7 +5,7 @@
 //! - *Gather* the images that can be meant at all, by the index of another column, and sort them. Short where they are
 //!   few: a project owns some dozens of a million images.
 //!
-//! Glance has no index that would do both, and we add none (ADR 0010). With `c` candidates among `n` images a page of `l`
+//! Glance has no index that would do both, and we add none (ADR 0011). With `c` candidates among `n` images a page of `l`
 //! takes about `l * n / c` steps by walking and `c` by gathering, so gathering is for no more than the root of `l * n`
 //! candidates. Finding out costs no more than gathering does, and what was found is gathered.
 //!

@@ -1,6 +1,9 @@
 //! A page costs the same among 100,000 images as among 1,000, counted in steps of SQLite's machine; times are printed.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write,
+    time::{Duration, Instant},
+};
 
 use sea_orm::ConnectionTrait;
 use tempfile::TempDir;
@@ -163,6 +166,11 @@ fn queries(site: &Site) -> Vec<(&'static str, ImageQuery)> {
     ]
 }
 
+/// Past the test runner, which shows the output of failures only.
+fn say(line: &str) {
+    writeln!(std::io::stderr(), "{line}").unwrap();
+}
+
 #[tokio::test]
 async fn a_page_costs_the_same_among_a_hundred_times_as_many_images() {
     let (few, many) = (Site::of(1_000).await, Site::of(100_000).await);
@@ -171,7 +179,7 @@ async fn a_page_costs_the_same_among_a_hundred_times_as_many_images() {
         ("project", Scope::project(PROJECT)),
         ("nobody", Scope::anonymous()),
     ];
-    println!("a page of 25 of 100,000 images against one of 1,000:");
+    say("a page of 25 of 100,000 images against one of 1,000:");
     let mut dear = Vec::new();
     for (caller, scope) in &scopes {
         for ((name, small), (_, large)) in queries(&few).into_iter().zip(queries(&many)) {
@@ -196,7 +204,7 @@ async fn a_page_costs_the_same_among_a_hundred_times_as_many_images() {
                     steps_of_many as f64 / steps as f64,
                     time_of_many.as_secs_f64() / time.as_secs_f64(),
                 );
-                println!("{line}");
+                say(&line);
                 let most = match (name, is_last) {
                     // Neither few enough to be gathered nor many enough to be met soon: it grows with the root of the number
                     // of images, and Glance's indexes leave no better way.

@@ -15,7 +15,7 @@ use vidimus_cache::{Entry, ImageCache};
 use vidimus_db::{CachedRow, Db};
 use vidimus_types::{CachedImage, ImageId, epoch_seconds};
 
-use crate::{CacheRecord, ImageService};
+use crate::{CacheRecord, ImageService, Parts};
 
 /// What the table is known to hold for this node.
 #[derive(Debug)]
@@ -38,17 +38,17 @@ impl CacheMirror {
         }
     }
 
-    /// Brings the table in step and returns the number of each row.
+    /// Brings the table in step and returns the row number of each entry, in their order.
     async fn write(
         &self,
         db: &Db,
         cache: &ImageCache,
         entries: &[Entry],
-    ) -> vidimus_db::Result<HashMap<ImageId, i64>> {
+    ) -> vidimus_db::Result<Vec<Option<i64>>> {
         let CacheRecord::Database { node_url } = &self.record else {
             // Nothing is written down, but what was counted must not pile up.
             cache.drain_accesses();
-            return Ok(HashMap::new());
+            return Ok(vec![None; entries.len()]);
         };
         let mut state = self.state.lock().await;
         let node = match state.node {
@@ -60,22 +60,15 @@ impl CacheMirror {
                 node
             }
         };
-        let present: HashSet<ImageId> = entries.iter().map(|entry| entry.image_id).collect();
-        let gone: Vec<ImageId> = state
-            .rows
-            .keys()
-            .filter(|id| !present.contains(*id))
-            .copied()
-            .collect();
-        if !gone.is_empty() {
-            db.cached().remove(node, &gone).await?;
-            state.rows.retain(|id, _| present.contains(id));
-        }
         let new: Vec<CachedRow> = entries
             .iter()
             .filter(|entry| !state.rows.contains_key(&entry.image_id))
             .map(row_of)
             .collect();
+        // As many rows as entries, and an entry for each of them: then none is gone.
+        if state.rows.len() + new.len() > entries.len() {
+            self.remove_gone(&mut state, db, node, entries).await?;
+        }
         let just_made: HashSet<ImageId> = new.iter().map(|row| row.image_id).collect();
         if !new.is_empty() {
             db.cached().upsert(node, &new).await?;
@@ -97,7 +90,28 @@ impl CacheMirror {
         if !touches.is_empty() {
             db.cached().touch(node, &touches).await?;
         }
-        Ok(state.rows.clone())
+        let number = |entry: &Entry| state.rows.get(&entry.image_id).copied();
+        Ok(entries.iter().map(number).collect())
+    }
+
+    async fn remove_gone(
+        &self,
+        state: &mut State,
+        db: &Db,
+        node: i64,
+        entries: &[Entry],
+    ) -> vidimus_db::Result<()> {
+        if entries.is_empty() {
+            db.cached().remove_all(node).await?;
+            state.rows.clear();
+            return Ok(());
+        }
+        let present: HashSet<ImageId> = entries.iter().map(|entry| entry.image_id).collect();
+        let known = state.rows.keys();
+        let gone: Vec<ImageId> = known.filter(|id| !present.contains(*id)).copied().collect();
+        db.cached().remove(node, &gone).await?;
+        state.rows.retain(|id, _| present.contains(id));
+        Ok(())
     }
 }
 
@@ -108,8 +122,9 @@ impl ImageService {
         let rows = self.write_records_of(cache, &entries).await;
         let mut images: Vec<CachedImage> = entries
             .iter()
-            .map(|entry| CachedImage {
-                id: rows.get(&entry.image_id).copied(),
+            .zip(rows)
+            .map(|(entry, id)| CachedImage {
+                id,
                 image_id: entry.image_id,
                 last_accessed: epoch_seconds(utc(entry.last_accessed)),
                 last_modified: epoch_seconds(utc(entry.last_modified)),
@@ -118,7 +133,7 @@ impl ImageService {
             })
             .collect();
         // Compat: in the order of the rows, that is of arrival.
-        images.sort_by(|one, two| {
+        images.sort_unstable_by(|one, two| {
             (one.id, one.last_modified)
                 .partial_cmp(&(two.id, two.last_modified))
                 .unwrap_or(Ordering::Equal)
@@ -131,24 +146,16 @@ impl ImageService {
         self.write_records_of(cache, &cache.list()).await;
     }
 
-    async fn write_records_of(
-        &self,
-        cache: &ImageCache,
-        entries: &[Entry],
-    ) -> HashMap<ImageId, i64> {
-        match self
-            .parts
-            .mirror
-            .write(&self.parts.db, cache, entries)
-            .await
-        {
+    async fn write_records_of(&self, cache: &ImageCache, entries: &[Entry]) -> Vec<Option<i64>> {
+        let Parts { mirror, db, .. } = &*self.parts;
+        match mirror.write(db, cache, entries).await {
             Ok(rows) => rows,
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "the cache records in the database are behind"
                 );
-                HashMap::new()
+                vec![None; entries.len()]
             }
         }
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use vidimus_cache::{CacheConfig, FillFailure, ImageCache, Lookup};
-use vidimus_types::ImageId;
+use vidimus_types::{ClearTarget, ImageId};
 
 use crate::support::{Folder, Image, MIB, fill, hit, miss, read_file, read_fill};
 
@@ -70,6 +70,48 @@ async fn child_works_until_it_is_killed() {
             cache.save_index().await.unwrap();
         }
     }
+}
+
+/// How many images a clear has to unlink when its process is killed.
+const CLEARED: usize = 3_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn child_clears_and_is_killed() {
+    let Some(cache) = cache_of_child().await else {
+        return;
+    };
+    let cleared = cache.clear(ClearTarget::Both).await.unwrap();
+    assert_eq!(cleared.images, CLEARED as u64);
+    let dir = std::path::PathBuf::from(std::env::var_os(DIR).unwrap());
+    std::fs::write(dir.join("cleared"), b"").unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+}
+
+#[tokio::test]
+async fn killed_right_after_a_clear_nothing_of_the_cache_comes_back() {
+    let folder = Folder::new(LIMIT);
+    let mut left_over = 0;
+    for _ in 0..3 {
+        drop(folder.open().await);
+        for number in 0..CLEARED {
+            let id = format!("00000000-0000-4000-8000-{number:012}");
+            folder.leave(id, b"x");
+        }
+        let mut child = child("child_clears_and_is_killed", &folder, "");
+        let answered = folder.path().join("cleared");
+        while !answered.exists() {
+            assert!(child.try_wait().unwrap().is_none(), "the child ended");
+            std::hint::spin_loop();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        left_over += folder.bytes_on_disk();
+        let cache = folder.open().await;
+        assert!(cache.list().is_empty());
+        assert_eq!(folder.bytes_on_disk(), 0);
+        std::fs::remove_file(answered).unwrap();
+    }
+    println!("{left_over} of {} files were left", 3 * CLEARED);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

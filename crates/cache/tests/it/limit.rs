@@ -11,7 +11,7 @@ use std::{
 use vidimus_cache::{BypassReason, Lookup};
 use vidimus_types::ClearTarget;
 
-use crate::support::{Folder, Image, MIB, Reads, fed, fill, hit, miss, read_file};
+use crate::support::{Folder, Image, MIB, Reads, fed, fill, hit, miss, read_file, unlinked};
 
 #[tokio::test]
 async fn what_cannot_fit_goes_past_the_cache() {
@@ -165,6 +165,7 @@ async fn weakness_13_the_limit_holds_at_every_moment() {
     assert!(watcher.join().unwrap() > 0);
     cache.shutdown().await.unwrap();
     assert_eq!(cache.reserved_bytes(), 0);
+    unlinked(&cache).await;
     assert_eq!(cache.used_bytes(), folder.bytes_on_disk());
     assert!(cache.counters().evicted > 0);
 }

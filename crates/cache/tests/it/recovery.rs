@@ -5,7 +5,7 @@ use std::{collections::HashMap, io::Write, time::Instant};
 use vidimus_cache::{Error, ImageCache};
 use vidimus_types::{ClearTarget, ImageId};
 
-use crate::support::{Folder, Image, MIB, fill, hit, miss, read_file};
+use crate::support::{Folder, Image, MIB, fill, hit, miss, read_file, unlinked};
 
 #[tokio::test]
 async fn a_restart_keeps_images_hits_and_times() {
@@ -256,6 +256,56 @@ async fn a_hundred_thousand_images_are_found() {
     let begun = Instant::now();
     let cleared = cache.clear(ClearTarget::Cache).await.unwrap();
     println!("cleared in {:?}", begun.elapsed());
+    unlinked(&cache).await;
+    println!("and unlinked in {:?}", begun.elapsed());
     assert_eq!((cleared.images, cleared.bytes), (COUNT + 1, COUNT + 1_000));
     assert_eq!((cache.used_bytes(), folder.bytes_on_disk()), (0, 0));
+}
+
+#[tokio::test]
+async fn what_lay_there_before_an_unfinished_clear_is_removed_and_the_rest_kept() {
+    let folder = Folder::new(MIB);
+    let (cleared, kept) = (ImageId::random(), Image::new(1_000));
+    folder.leave(cleared.as_str(), &[0; 5_000]);
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    folder.leave(".vidimus-clearing", b"");
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    folder.leave(kept.id.as_str(), &kept.data);
+    let cache = folder.open().await;
+    assert!(!cache.contains(&cleared));
+    assert!(!folder.complete(&cleared).exists());
+    assert!(read_file(&hit(&cache, &kept).await) == kept.data);
+    assert!(!folder.path().join(".vidimus-clearing").exists());
+    drop(cache);
+    assert!(folder.open().await.contains(&kept.id));
+}
+
+#[tokio::test]
+async fn an_image_filled_again_while_a_clear_is_unlinking_stays() {
+    let folder = Folder::new(MIB);
+    let cache = folder.open().await;
+    let images: Vec<_> = (0..50).map(|_| Image::new(1_000)).collect();
+    for round in 0..5 {
+        for image in &images {
+            fill(&cache, image).await;
+        }
+        let cleared = cache.clear(ClearTarget::Cache).await.unwrap();
+        assert_eq!(cleared.images, 50, "round {round}");
+        assert!(cache.list().is_empty());
+        for image in &images[..10] {
+            fill(&cache, image).await;
+        }
+        unlinked(&cache).await;
+        assert_eq!(cache.list().len(), 10);
+        assert_eq!(
+            (cache.used_bytes(), folder.bytes_on_disk()),
+            (10_000, 10_000)
+        );
+        for image in &images[..10] {
+            assert!(read_file(&hit(&cache, image).await) == image.data);
+        }
+        cache.clear(ClearTarget::Cache).await.unwrap();
+        unlinked(&cache).await;
+        assert_eq!(folder.bytes_on_disk(), 0);
+    }
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use vidimus_cache::{CacheFile, FillReader, ImageCache, Lookup};
 use vidimus_types::{ClearTarget, ImageId};
 
-use crate::support::{Folder, Image, fed, read_file, read_fill};
+use crate::support::{Folder, Image, fed, read_file, read_fill, unlinked};
 
 const LIMIT: u64 = 100_000;
 const SIZES: [usize; 8] = [0, 1, 9_000, 20_000, 30_000, 45_000, 70_000, 100_001];
@@ -194,6 +194,7 @@ impl World {
                     assert_eq!(cleared.bytes, self.used());
                     self.model.cached.clear();
                     self.model.unreported.clear();
+                    unlinked(&self.cache()).await;
                 }
                 if target.includes_queue() {
                     assert_eq!(cleared.queued, self.model.queue.len() as u64);

@@ -148,6 +148,15 @@ impl Folder {
     }
 }
 
+/// Waits until all files of cleared images are unlinked.
+pub(crate) async fn unlinked(cache: &ImageCache) {
+    while cache.occupied_bytes() != cache.used_bytes() + cache.reserved_bytes() {
+        tokio::task::spawn_blocking(std::thread::yield_now)
+            .await
+            .unwrap();
+    }
+}
+
 pub(crate) async fn miss(cache: &ImageCache, image: &Image) -> FillPermit {
     match cache.lookup(&image.id, &image.expected).await {
         Lookup::Miss(permit) => permit,

@@ -4,8 +4,9 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
+use serde::Serialize;
 use serde_json::json as value;
-use vidimus_types::ClearTarget;
+use vidimus_types::{ClearTarget, ImageId};
 
 use super::{Answer, empty, json};
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
     error::ApiError,
     extract::image_id::named_image_id,
     openapi::operation::{BAD, DENIED, NO_CACHE, Operation, Refusal, UNEXPECTED, named},
-    views::cached_image_view,
+    views::CachedImageViews,
 };
 
 const TAG: &str = "cache";
@@ -32,13 +33,17 @@ pub(crate) fn list_cache_doc() -> Operation {
 pub(crate) async fn list_cache(State(app): State<App>, call: Call) -> Answer {
     call.reject_body()?;
     let listing = app.service.list_cache(&call.ctx).await?;
-    let cached: Vec<_> = listing
-        .cached_images
-        .iter()
-        .map(cached_image_view)
-        .collect();
-    let body = value!({ "cached_images": cached, "queued_images": listing.queued_images });
+    let body = CacheBody {
+        cached_images: CachedImageViews(&listing.cached_images),
+        queued_images: &listing.queued_images,
+    };
     Ok(json(StatusCode::OK, &body))
+}
+
+#[derive(Serialize)]
+struct CacheBody<'a> {
+    cached_images: CachedImageViews<'a>,
+    queued_images: &'a [ImageId],
 }
 
 pub(crate) fn clear_cache_doc() -> Operation {

@@ -7,6 +7,7 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
+use serde::Serialize;
 use serde_json::{Value, json as value};
 use vidimus_types::{ClearTarget, ImageId};
 
@@ -15,7 +16,7 @@ use crate::{
     app::{App, Call},
     error::ApiError,
     openapi::operation::{DENIED, Operation, Refusal, named},
-    views::cached_image_view,
+    views::CachedImageViews,
 };
 
 const TAG: &str = "legacy cache";
@@ -34,8 +35,15 @@ pub(crate) fn list_cached_images_doc() -> Operation {
 
 pub(crate) async fn list_cached_images(State(app): State<App>, call: Call) -> Answer {
     let images = app.service.list_cached_images(&call.ctx).await?;
-    let views: Vec<Value> = images.iter().map(cached_image_view).collect();
-    Ok(json(StatusCode::OK, &value!({ "cached_images": views })))
+    let body = CachedBody {
+        cached_images: CachedImageViews(&images),
+    };
+    Ok(json(StatusCode::OK, &body))
+}
+
+#[derive(Serialize)]
+struct CachedBody<'a> {
+    cached_images: CachedImageViews<'a>,
 }
 
 pub(crate) fn clear_cached_images_doc() -> Operation {
