@@ -15,7 +15,7 @@ from harness.golden import Golden, alike, comparable, record
 from harness.process import free_port
 from harness.source import Source
 from harness.vidimus import beside_glance
-from replay import import_plugins
+from replay import import_plugins, legacy_tasks
 from replay.callers import ADMIN
 from replay.import_differences import differences
 from replay.imports import scenarios, store_scenarios
@@ -47,7 +47,7 @@ PARALLEL = Options(
     backends=("fast", "slow", "cold"),
 )
 SITES = (
-    (ONE, scenarios),
+    (ONE, lambda source: [*scenarios(source), *legacy_tasks.scenarios(source)]),
     (THREE, store_scenarios),
     (PLUGGED, import_plugins.scenarios),
     (PARALLEL, import_plugins.parallel_scenarios),

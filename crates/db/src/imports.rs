@@ -225,6 +225,28 @@ impl<'a> Imports<'a> {
         holds(&self.db.inner.readers, id, task).await
     }
 
+    /// The images a task holds the lock on.
+    pub async fn held_by(&self, task: &str) -> Result<Vec<ImageId>> {
+        let select = Query::select()
+            .column("image_id")
+            .from("image_properties")
+            .and_where(Expr::col("name").eq(IMPORT_LOCK))
+            .and_where(Expr::col("value").eq(task))
+            .and_where(Expr::col("deleted").eq(false))
+            .to_owned();
+        let rows = self.db.inner.readers.query_all(&select).await?;
+        rows.iter()
+            .map(|row| {
+                let id: String = row.try_get("", "image_id")?;
+                id.parse().map_err(|_| Error::Corrupt {
+                    table: "image_properties",
+                    row: id,
+                    column: "image_id",
+                })
+            })
+            .collect()
+    }
+
     /// Notes what was staged for an image and on which node; `false` if the image is not in uploading any more.
     pub async fn staged(&self, id: &ImageId, size: u64, host: Option<&str>) -> Result<bool> {
         let now = now();

@@ -11,8 +11,8 @@ use vidimus_digest::Algorithm;
 use vidimus_fetch::{Fetcher, Trust, UriFilter};
 use vidimus_inspect::{Format, Rules};
 use vidimus_service::{
-    CacheRecord, ImageService, ImportConfig, NotificationConfig, NotificationDriver, PluginConfig,
-    QemuImg, ServiceConfig,
+    CacheRecord, ImageService, ImportConfig, LegacyConfig, NotificationConfig, NotificationDriver,
+    PluginConfig, QemuImg, ServiceConfig,
 };
 use vidimus_store::{FilesystemConfig, FilesystemStore, HttpStore, Store, StoreSet};
 use vidimus_types::schema::SchemaOptions;
@@ -331,6 +331,14 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
             copied_properties: settings.imports.copied_properties.clone(),
             plugins: plugins(settings),
             max_parallel_stores: settings.imports.max_parallel_stores,
+            legacy: LegacyConfig {
+                has_stages: settings.imports.has_work_dir || settings.stores.is_multi,
+                conversion_format: settings
+                    .imports
+                    .conversion_format
+                    .as_deref()
+                    .and_then(Format::from_name),
+            },
         },
         notifications: notifications(&settings.notifications),
         cache_downloads: settings.api.flavor.has_caching,

@@ -9,7 +9,10 @@ use vidimus_fetch::UriFilter;
 use vidimus_inspect::Rules;
 use vidimus_types::schema::SchemaOptions;
 
-use crate::{import::PluginConfig, notify::NotificationConfig};
+use crate::{
+    import::{LegacyConfig, PluginConfig},
+    notify::NotificationConfig,
+};
 
 /// Settings of the use cases.
 #[derive(Debug, Clone)]
@@ -110,6 +113,8 @@ pub struct ImportConfig {
     pub plugins: PluginConfig,
     /// Into how many stores the data of one image goes at the same time (`max_parallel_stores`).
     pub max_parallel_stores: usize,
+    /// What becomes of data that a task of the type `import` brings.
+    pub legacy: LegacyConfig,
 }
 
 impl Default for ImportConfig {
@@ -126,6 +131,7 @@ impl Default for ImportConfig {
                 .to_vec(),
             plugins: PluginConfig::default(),
             max_parallel_stores: 1,
+            legacy: LegacyConfig::default(),
         }
     }
 }

@@ -33,8 +33,25 @@ impl ImageService {
     pub async fn create_image(
         &self,
         ctx: &Context,
-        mut body: Map<String, Value>,
+        body: Map<String, Value>,
     ) -> Result<ImageRecord> {
+        let image = self.propose_image(ctx, body)?;
+        match self.parts.db.images().create(&image).await {
+            Ok(record) => {
+                self.notify(Event::ImageCreate, || payload::image(&record));
+                Ok(record)
+            }
+            Err(db::Error::Duplicate { .. }) => Err(Error::Duplicate(image.id)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The image that a body describes, if the caller may have it.
+    pub(crate) fn propose_image(
+        &self,
+        ctx: &Context,
+        mut body: Map<String, Value>,
+    ) -> Result<NewImage> {
         if let Some(name) = LINKS.iter().find(|name| body.contains_key(**name)) {
             return Err(Error::ReadOnly((*name).to_owned()));
         }
@@ -111,14 +128,7 @@ impl ImageService {
         }
         self.check_property_quota(image.properties.len())?;
         self.check_tag_quota(image.tags.len())?;
-        match self.parts.db.images().create(&image).await {
-            Ok(record) => {
-                self.notify(Event::ImageCreate, || payload::image(&record));
-                Ok(record)
-            }
-            Err(db::Error::Duplicate { .. }) => Err(Error::Duplicate(id)),
-            Err(error) => Err(error.into()),
-        }
+        Ok(image)
     }
 
     fn enforce_create(&self, ctx: &Context, image: &NewImage) -> Result<()> {

@@ -48,7 +48,7 @@ pub use config::{CacheRecord, ImportConfig, ServiceConfig};
 pub use download::{Download, ImageBody, Piece, RangeRequest};
 pub use error::{Error, Kind, Result};
 use import::Hashings;
-pub use import::{ImportRequest, LocationRequest, Plugin, PluginConfig};
+pub use import::{ImportRequest, LegacyConfig, LocationRequest, Plugin, PluginConfig};
 pub use list::ImagePage;
 pub use nodes::{Done, Relayed};
 pub use notify::{NotificationConfig, NotificationDriver, Sending};

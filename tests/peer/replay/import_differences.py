@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from harness.source import ABC
-from replay import import_plugins
+from replay import import_plugins, legacy_tasks
 from replay.differences import Difference, queued_image, refusal
 from replay.steps import Ids
 
@@ -119,6 +119,39 @@ def of_vhd() -> dict[str, Any]:
         "os_hash_algo": "sha512",
         "os_hash_value": hashlib.sha512(raw).hexdigest(),
     }
+
+
+def legacy_differences(source: str) -> list[Difference]:
+    """Of tasks that clients start."""
+    causes = {
+        "missing": "Fetching the data failed: the server answered with status 404",
+        "stray": "Fetching the data failed: it redirects to a URI that does not pass filtering",
+        "wrong format": "Image disk_format qcow2 does not match stream data raw",
+        "no formats": "'disk_format' must be in 'image_properties'",
+        "status": "'image_properties' must not have 'status'",
+        "locations": "'image_properties' must not have 'locations'",
+        "properties are a list": "'image_properties' must be an object",
+        "api import": "Images are imported with POST /v2/images/{image_id}/import.",
+        "location": "Locations are added with POST /v2/images/{image_id}/locations.",
+    }
+    started = legacy_tasks.inputs(source)
+
+    def failed(name: str, cause: str) -> Difference:
+        number, kind, given = started[name]
+        task = failed_task(legacy_tasks.IDS[number], {}, [], cause)["tasks"][0]
+        task |= {"type": kind, "owner": "admin", "user_id": "user of admin", "input": given}
+        return Difference(WHY, (f"legacy tasks/task of {name}",), body={"tasks": [task]})
+
+    return [
+        *(failed(name, cause) for name, cause in causes.items()),
+        Difference(
+            "bad input is the caller's mistake, not the server's",
+            ("legacy tasks/refused: a number",),
+            status=400,
+            headers={"content-type": "application/json"},
+            body=refusal("Bad Request", 400, "Invalid location: 7"),
+        ),
+    ]
 
 
 def parallel_differences(source: str) -> list[Difference]:
@@ -245,17 +278,7 @@ def differences(source: str) -> list[Difference]:
             headers={"content-type": None, "content-length": None},
             body="",
         ),
-        Difference(
-            "tasks of type `import`, deprecated for long, are not run",
-            ("tasks/create sound",),
-            status=400,
-            headers={"location": None},
-            body=refusal(
-                "Bad Request",
-                400,
-                "Tasks cannot be started directly at this site. Use POST /v2/images/{image_id}/import.",
-            ),
-        ),
+        *legacy_differences(source),
         *plugin_differences(),
         *parallel_differences(source),
         Difference(

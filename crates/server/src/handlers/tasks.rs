@@ -3,7 +3,7 @@
 use axum::{
     body::Body,
     extract::{Path, State},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
 };
 use chrono::{DateTime, Timelike, Utc};
 use serde_json::{Map, Value, json as value};
@@ -85,15 +85,14 @@ pub(crate) async fn show_task(
 }
 
 pub(crate) fn create_task_doc() -> Operation {
-    Operation::new(TAG, "create_task", "Refused: tasks begin with an import")
-        .note("Says what is wrong with the request, or that `POST /v2/images/{id}/import` is the way to go.")
+    Operation::new(TAG, "create_task", "Start a task")
+        .note("Only tasks of the type `import` do anything. Imports into an image that is there begin with `POST /v2/images/{id}/import`.")
         .json_body(named("task"))
+        .json(201, "The task, in status `pending`", named("shown_task"))
+        .with_header("Location", "Where the task is", value!({"type": "string", "format": "uri"}))
         .refuses(&[BAD, DENIED])
 }
 
-/// Says what is wrong with a request to start a task, and that sound ones are not served either.
-///
-/// Compat, missing: Glance runs tasks of type `import`, which it has deprecated since Ocata.
 pub(crate) async fn create_task(State(app): State<App>, call: Call, body: Body) -> Answer {
     app.service.may_use_tasks(&call.ctx)?;
     let body = json_body(&call.method, &call.headers, body).await?;
@@ -106,11 +105,18 @@ pub(crate) async fn create_task(State(app): State<App>, call: Call, body: Body) 
         }
     }
     validate_task_body(&body).map_err(|error| ApiError::bad_request(error.to_string()))?;
-    Err(Error::Invalid(
-        "Tasks cannot be started directly at this site. Use POST /v2/images/{image_id}/import."
-            .to_owned(),
-    )
-    .into())
+    let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default();
+    let input = body.get("input").and_then(Value::as_object).cloned();
+    let task = app
+        .service
+        .create_task(&call.ctx, text("type"), input)
+        .await?;
+    let mut response = unicode_json(StatusCode::CREATED, &task_view(&task));
+    let location = format!("{}/v2/tasks/{}", app.http.base_url(&call.headers), task.id);
+    if let Ok(location) = HeaderValue::from_str(&location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
 }
 
 pub(crate) fn delete_task_doc() -> Operation {

@@ -6,6 +6,7 @@
 
 mod fetch;
 mod glance_download;
+mod legacy;
 mod location;
 mod lock;
 mod parallel;
@@ -13,6 +14,7 @@ mod plugins;
 mod recover;
 mod run;
 
+pub use legacy::LegacyConfig;
 pub use plugins::{Plugin, PluginConfig};
 
 use serde_json::{Map, Value, json};
@@ -108,6 +110,8 @@ struct Job {
     adopted_properties: Vec<(String, String)>,
     /// Properties that a plugin sets on the image.
     injected: Vec<(String, String)>,
+    /// Whether a task made the image, and nobody is told how far it has come.
+    is_legacy: bool,
 }
 
 impl ImportRequest {
@@ -235,6 +239,7 @@ impl ImageService {
             adopted_properties: Vec::new(),
             must_all_succeed: request.must_all_succeed,
             injected: self.injected_for(ctx, request.method),
+            is_legacy: false,
             stores,
             record,
             project: ctx.project_id().map(str::to_owned),
@@ -472,6 +477,8 @@ impl ImageService {
 /// The two lists of stores that an image shows while it is imported and afterwards.
 #[derive(Debug, Clone, Default)]
 struct Progress {
+    /// The image shows no lists.
+    is_silent: bool,
     /// One store without a name leaves both lists empty.
     has_names: bool,
     importing: std::collections::BTreeSet<String>,
@@ -487,9 +494,18 @@ impl Progress {
             stores.map(str::to_owned).collect()
         };
         Self {
+            is_silent: false,
             has_names: service.has_several_stores(),
             importing: read(IMPORTING),
             failed: read(FAILED),
+        }
+    }
+
+    /// For an image nobody has asked to import.
+    fn silent() -> Self {
+        Self {
+            is_silent: true,
+            ..Self::default()
         }
     }
 
@@ -519,6 +535,9 @@ impl Progress {
     }
 
     fn properties(&self) -> Vec<(String, String)> {
+        if self.is_silent {
+            return Vec::new();
+        }
         let join = |stores: &std::collections::BTreeSet<String>| {
             stores
                 .iter()

@@ -6,7 +6,9 @@ use chrono::{TimeDelta, Utc};
 use vidimus_db::{self as db, Content, ImageRecord, ImportStep, Scope, TaskRecord, TaskStatus};
 use vidimus_types::{ImageId, ImageStatus, StoreId};
 
-use super::{LOCATION_TASK, Method, Progress, TASK_KIND, lock::stores_of, run::way_back};
+use super::{
+    LOCATION_TASK, Method, Progress, TASK_KIND, legacy, lock::stores_of, run::way_back,
+};
 use crate::{ImageService, Result, notify::Event};
 
 /// Work under way shows itself every few seconds; whoever was silent for this long is gone.
@@ -29,6 +31,7 @@ impl ImageService {
             match task.kind.as_str() {
                 TASK_KIND => self.recover_import(&task).await?,
                 LOCATION_TASK => self.recover_location(&task).await?,
+                legacy::KIND => self.recover_legacy(&task).await?,
                 _ => continue,
             }
             recovered += 1;

@@ -161,7 +161,7 @@ impl ImageService {
             data,
         );
         // Compat: where several stores are filled at the same time nobody says how far it has come.
-        let is_told = self.stores_at_once(job).min(job.stores.len()) == 1;
+        let is_told = !job.is_legacy && self.stores_at_once(job).min(job.stores.len()) == 1;
         let copied = |bytes: u64| match is_told {
             true => format!("Copied {} MiB", bytes >> 20),
             false => String::new(),

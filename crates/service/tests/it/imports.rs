@@ -16,11 +16,12 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use vidimus_auth::{Context, Credentials, Identity, Policy, PolicyConfig};
-use vidimus_db::{Db, DbConfig, TaskStatus};
+use vidimus_db::{Db, DbConfig, IMPORT_LOCK, NewImage, NewTask, Scope, TaskStatus};
+use vidimus_fetch::UriFilter;
 use vidimus_inspect::Format;
 use vidimus_service::{
-    ImageRecord, ImageService, ImportConfig, ImportRequest, Plugin, PluginConfig, QemuImg,
-    ServiceConfig, TaskRecord,
+    ImageRecord, ImageService, ImportConfig, ImportRequest, LegacyConfig, Plugin, PluginConfig,
+    QemuImg, ServiceConfig, TaskRecord,
 };
 use vidimus_store::{
     ByteStream, Capabilities, FilesystemConfig, FilesystemStore, Location, Recovered, Store,
@@ -513,6 +514,155 @@ async fn the_first_store_makes_the_image_active_where_one_is_enough() {
     assert_eq!(property(&image, "os_glance_failed_import"), Some("slow"));
     assert_eq!(property(&image, "os_glance_importing_to_stores"), Some(""));
     assert_eq!(site.staging(), Vec::<String>::new());
+}
+
+/// A server that answers every request with this.
+async fn serving(data: Vec<u8>) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/disk", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut asked = vec![0; 4096];
+            let _ = client.read(&mut asked).await;
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                data.len()
+            );
+            let _ = client.write_all(head.as_bytes()).await;
+            let _ = client.write_all(&data).await;
+        }
+    });
+    url
+}
+
+/// A site that fetches from this machine and converts what legacy tasks bring.
+async fn legacy_site() -> Site {
+    Site::new(ImportConfig {
+        filter: UriFilter {
+            allowed_hosts: vec!["127.0.0.1".to_owned()],
+            allowed_ports: Vec::new(),
+            ..UriFilter::default()
+        },
+        legacy: LegacyConfig {
+            has_stages: true,
+            conversion_format: Some(Format::Raw),
+        },
+        ..ImportConfig::default()
+    })
+    .await
+}
+
+async fn run_legacy(site: &Site, uri: &str, properties: Value, more: Value) -> TaskRecord {
+    let mut input = json!({
+        "import_from": uri,
+        "import_from_format": "",
+        "image_properties": properties,
+    });
+    for (name, value) in more.as_object().unwrap() {
+        input[name] = value.clone();
+    }
+    let input = input.as_object().cloned();
+    let admin = Context::unauthenticated_admin("req-test");
+    let task = site
+        .service
+        .create_task(&admin, "import", input)
+        .await
+        .unwrap();
+    assert_eq!(task.status, TaskStatus::Pending);
+    let id = task.id;
+    let read = async || site.db.tasks().get(&id).await.unwrap().unwrap();
+    until("the task ends", async || read().await.status.is_final()).await;
+    read().await
+}
+
+#[tokio::test]
+async fn a_legacy_task_makes_an_image_and_converts_it() {
+    let site = legacy_site().await;
+    let content = noise(1 << 20);
+    let url = serving(disk("qcow2", &content)).await;
+    let properties = json!({ "disk_format": "qcow2", "container_format": "bare", "number": 5 });
+    let task = run_legacy(&site, &url, properties, json!({ "backend": "slow" })).await;
+    assert_eq!(task.status, TaskStatus::Success, "{:?}", task.message);
+    assert_eq!(task.message.as_deref(), Some(""));
+    let id = task.result.unwrap()["image_id"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let admin = Context::unauthenticated_admin("req-test");
+    let image = site.service.show_image(&admin, &id).await.unwrap();
+    assert_eq!(image.status, ImageStatus::Active);
+    assert_eq!(image.disk_format.as_deref(), Some("raw"));
+    assert_eq!(image.virtual_size, Some(1 << 20));
+    let properties = [("number".to_owned(), Some("5".to_owned()))];
+    assert_eq!(
+        image.properties, properties,
+        "nothing of the import is shown"
+    );
+    assert_eq!(site.copy("slow", &id).unwrap(), content);
+    assert_eq!(site.copies(&id), ["slow"]);
+    assert_eq!(site.staging(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_legacy_task_that_fails_leaves_nothing() {
+    let site = legacy_site().await;
+    let url = serving(disk("qcow2", &[0; 65536])).await;
+    let admin = Context::unauthenticated_admin("req-test");
+    let bare = |format: &str| json!({ "disk_format": format, "container_format": "bare" });
+    for (properties, more, cause) in [
+        (bare("vmdk"), json!({}), "its data is qcow2"),
+        (bare("qcow2"), json!({ "backend": "nowhere" }), "nowhere"),
+        (
+            bare("qcow2"),
+            json!({ "backend": ["slow"] }),
+            "must name one store",
+        ),
+        (bare("unheard of"), json!({}), "unheard of"),
+        (
+            json!({ "os_glance_import_task": "x" }),
+            json!({}),
+            "os_glance_import_task",
+        ),
+        (json!({ "colours": ["red"] }), json!({}), "'colours'"),
+    ] {
+        let task = run_legacy(&site, &url, properties, more).await;
+        let message = task.message.unwrap();
+        assert_eq!(task.status, TaskStatus::Failure);
+        assert!(message.contains(cause), "{message}");
+        let page = site.service.list_images(&admin, Vec::new()).await.unwrap();
+        assert_eq!(page.images.len(), 0);
+        assert_eq!(site.staging(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_legacy_task_that_a_crash_cut_off_takes_its_image_with_it() {
+    let site = legacy_site().await;
+    let image = NewImage {
+        properties: vec![(IMPORT_LOCK.to_owned(), "cut-off".to_owned())],
+        ..NewImage::new(ImageId::random(), None)
+    };
+    site.db.images().create(&image).await.unwrap();
+    let task = NewTask {
+        id: "cut-off".to_owned(),
+        kind: "import",
+        owner: "admin".to_owned(),
+        image_id: None,
+        request_id: None,
+        user_id: None,
+        input: json!({}),
+    };
+    site.db.tasks().create(&task).await.unwrap();
+    let data = site.dir.path().join("slow").join(image.id.as_str());
+    std::fs::write(&data, "never recorded").unwrap();
+    site.service.recover().await.unwrap();
+    assert!(!data.exists());
+    let task = site.db.tasks().get("cut-off").await.unwrap().unwrap();
+    assert_eq!(task.status, TaskStatus::Failure);
+    let found = site.db.images().get(&Scope::admin(), &image.id).await;
+    assert!(found.is_err(), "{found:?}");
 }
 
 #[tokio::test]

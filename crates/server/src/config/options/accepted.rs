@@ -134,13 +134,13 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
     },
     Accepted {
         group: "task",
-        reason: "tasks of the legacy API are not run",
-        names: &["task_executor", "work_dir", "eventlet_executor_pool_size"],
+        reason: "tasks run on threads of the server",
+        names: &["task_executor", "eventlet_executor_pool_size"],
     },
     Accepted {
         group: "taskflow_executor",
-        reason: "tasks of the legacy API are not run",
-        names: &["engine_mode", "max_workers", "conversion_format"],
+        reason: "tasks run on threads of the server",
+        names: &["engine_mode", "max_workers"],
     },
     Accepted {
         group: "wsgi",
@@ -567,7 +567,7 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
     },
     Accepted {
         group: "os_glance_tasks_store",
-        reason: "tasks of the legacy API are not run",
+        reason: "tasks work in the staging folder",
         names: &[
             "filesystem_store_datadir",
             "filesystem_store_datadirs",

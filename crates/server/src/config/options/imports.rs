@@ -1,5 +1,7 @@
 //! How data is imported, and from where.
 
+use std::path::PathBuf;
+
 use vidimus_service::Plugin;
 
 use crate::config::{
@@ -52,6 +54,12 @@ options! {
     HTTP_RETRIES: u64 = Opt::new("DEFAULT", "http_retries", Kind::Int { min: 0, max: 1000 })
         .default("3")
         .help("How often reading the data of a location is tried again.");
+    WORK_DIR: Option<PathBuf> = Opt::new("task", "work_dir", Kind::Str)
+        .help("Whether tasks of the type `import` look at the data they bring, and convert it as `conversion_format` says. \
+               They do where this names a folder or there are several stores; the work itself is done in the staging \
+               folder.");
+    CONVERSION_FORMAT: Option<String> = Opt::new("taskflow_executor", "conversion_format", Kind::Choice(&["", "qcow2", "raw", "vmdk"]))
+        .help("What tasks of the type `import` make of every disk.");
     ALLOWED_SCHEMES: Vec<String> = Opt::new("import_filtering_opts", "allowed_schemes", BRACKETED)
         .default("[http,https]")
         .help("Schemes of the URIs that `web-download` fetches from. Others than http and https are never fetched from.");

@@ -36,6 +36,10 @@ pub struct Imports {
     pub disallowed_ports: Vec<u16>,
     /// How properties begin that are copied from an image of another region.
     pub copied_properties: Vec<String>,
+    /// Whether legacy tasks look at the data they bring.
+    pub has_work_dir: bool,
+    /// What legacy tasks convert disks to.
+    pub conversion_format: Option<String>,
     /// What is done with the data, in this order.
     pub plugins: Vec<Plugin>,
     /// Stores that are written at the same time.
@@ -71,6 +75,8 @@ pub(super) fn imports(resolver: &Resolver<'_>) -> Result<Imports, ConfigError> {
         allowed_ports: ports(resolver, &imports::ALLOWED_PORTS)?,
         disallowed_ports: ports(resolver, &imports::DISALLOWED_PORTS)?,
         copied_properties: resolver.get(&imports::COPIED_PROPERTIES)?,
+        has_work_dir: resolver.get(&imports::WORK_DIR)?.is_some(),
+        conversion_format: resolver.get(&imports::CONVERSION_FORMAT)?,
         plugins: plugins(resolver)?,
         max_parallel_stores: usize::try_from(resolver.get(&imports::MAX_PARALLEL_STORES)?)
             .unwrap_or(usize::MAX),

@@ -21,11 +21,13 @@ use crate::{
 const CHUNK_BYTES: usize = 256 * 1024;
 
 impl ImageService {
-    pub(super) async fn convert(
+    /// Brings the disk into the format `output`, or leaves it as it is if it is a medium.
+    pub(in crate::import) async fn convert(
         &self,
         job: &Job,
         prepared: &mut Prepared,
         number: usize,
+        output: Format,
     ) -> Result<(), Broken> {
         let id = job.record.id;
         let config = &self.config().import.plugins;
@@ -44,7 +46,6 @@ impl ImageService {
         let disk = config.qemu_img.info(&path, &declared).await?;
         require_sound(&disk, &declared, &config.vmdk_types)?;
         prepared.virtual_size = Some(disk.virtual_size);
-        let output = config.output_format;
         if declared == output.as_str() {
             return Ok(());
         }
@@ -77,8 +78,28 @@ impl ImageService {
         Ok(())
     }
 
+    /// Finds out the format and the size of a disk, whatever is said of it.
+    pub(in crate::import) async fn introspect(
+        &self,
+        job: &Job,
+        prepared: &mut Prepared,
+    ) -> Result<(), Broken> {
+        let path = self.path_of(&job.record.id, prepared)?;
+        let found = as_disk(self.identify(path.clone()).await?);
+        if found == Format::Iso {
+            return Ok(());
+        }
+        let config = &self.config().import.plugins;
+        let disk = config.qemu_img.info(&path, found.as_str()).await?;
+        require_sound(&disk, found.as_str(), &config.vmdk_types)?;
+        prepared.virtual_size = Some(disk.virtual_size);
+        prepared.has_new_formats = true;
+        prepared.record.disk_format = Some(found.as_str().to_owned());
+        Ok(())
+    }
+
     /// What a file is, if it is safe.
-    pub(in crate::import) async fn identify(&self, path: PathBuf) -> Result<Format, Broken> {
+    async fn identify(&self, path: PathBuf) -> Result<Format, Broken> {
         let rules = self.config().inspection.clone();
         on_thread(move |unwanted| {
             let inspector = inspect(File::open(path).map_err(no_file)?, &unwanted)?;

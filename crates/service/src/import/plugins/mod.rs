@@ -173,7 +173,9 @@ impl ImageService {
         if job.method == Method::CopyImage {
             return Ok(prepared);
         }
-        for (number, plugin) in self.config().import.plugins.plugins.iter().enumerate() {
+        let config = &self.config().import.plugins;
+        let output = config.output_format;
+        for (number, plugin) in config.plugins.iter().enumerate() {
             let name = plugin.name();
             let before = prepared.path();
             let done = match plugin {
@@ -184,7 +186,7 @@ impl ImageService {
                     self.while_wanted(job, "Decompressing", work).await?
                 }
                 Plugin::Convert => {
-                    let work = self.convert(job, &mut prepared, number);
+                    let work = self.convert(job, &mut prepared, number, output);
                     self.while_wanted(job, "Converting", work).await?
                 }
             };
