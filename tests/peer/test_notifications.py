@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harness.api import Api
 from harness.glance import Glance, Options
-from harness.notifications import Listener, Notification, comparable, record, until_last
+from harness.notifications import Listener, Notification, record, until_last
+from harness.source import Source
 from harness.vidimus import Vidimus, beside_glance
 from replay.callers import ADMIN
 from replay.notification_differences import DIFFERENCES
@@ -21,27 +23,33 @@ SECTIONS = {"import_filtering_opts": {"allowed_hosts": "[127.0.0.1]", "allowed_p
 ONE = Options(identity=True, sections=SECTIONS, extra={"image_size_cap": str(CAP)})
 THREE = Options(identity=True, cache=False, flavor="", sections=SECTIONS, backends=("fast", "slow", "cold"))
 SITES = ((ONE, one_store), (THREE, three_stores))
-NAMES = [scenario.name for _, build in SITES for scenario in build()]
+NAMES = [scenario.name for _, build in SITES for scenario in build("http://127.0.0.1:1")]
 SECRETS = ("canary-1", "canary-2", "canary-3", "file://")
 
 Streams = dict[str, list[Notification]]
 
 
 @pytest.fixture(scope="module")
-def of_glance(tmp_path_factory: pytest.TempPathFactory) -> Streams:
+def source() -> Iterator[Source]:
+    with Source() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def of_glance(tmp_path_factory: pytest.TempPathFactory, source: Source) -> Streams:
     streams: Streams = {}
     for options, build in SITES:
         with Glance(tmp_path_factory.mktemp("told-glance"), options=options) as server:
-            streams.update(record(server, build(), ADMIN))
+            streams.update(record(server, build(source.url), ADMIN))
     return streams
 
 
 @pytest.fixture(scope="module")
-def of_vidimus(tmp_path_factory: pytest.TempPathFactory) -> Streams:
+def of_vidimus(tmp_path_factory: pytest.TempPathFactory, source: Source) -> Streams:
     streams: Streams = {}
     for options, build in SITES:
         with beside_glance(tmp_path_factory.mktemp("told-vidimus"), options) as server:
-            streams.update(record(server, build(), ADMIN))
+            streams.update(record(server, build(source.url), ADMIN))
             logged = server.log.read_text()
             assert not [secret for secret in SECRETS if secret in logged]
     return streams
@@ -161,7 +169,7 @@ def test_the_publisher_has_the_name_it_is_given(name: str, tmp_path: Path) -> No
         listener = Listener(server)
         Api(server).create()
         [told] = listener.wait("image.create")
-        assert comparable(told)["publisher_id"] == "image.host1"
+        assert told["publisher_id"] == "image.host1"
 
 
 @pytest.mark.parametrize("name", ["glance", "vidimus"])

@@ -78,7 +78,9 @@ def record(server: Logging, scenarios: Iterable[Scenario], admin: Mapping[str, s
                 # Told after the last byte, so the client may have it before.
                 sent += 1
                 listener.wait("image.send", sent)
-        streams[scenario.name] = [comparable(told) for told in until_last(server, listener, admin)]
+        streams[scenario.name] = [
+            comparable(told, server.url) for told in until_last(server, listener, admin)
+        ]
     clean(server.url, admin)
     return streams
 
@@ -103,18 +105,19 @@ def until_last(server: Logging, listener: Listener, admin: Mapping[str, str]) ->
         time.sleep(0.02)
 
 
-def comparable(told: Notification) -> Notification:
-    """A notification without what differs between two runs: ids made up on the way, times."""
-    return {key: _value(key, value) for key, value in told.items()}
+def comparable(told: Notification, base: str) -> Notification:
+    """A notification without what differs between two runs: ids made up on the way, times, the server's address."""
+    return {key: _value(base, key, value) for key, value in told.items()}
 
 
-def _value(key: str, value: Any) -> Any:
+def _value(base: str, key: str, value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _value(key, member) for key, member in value.items()}
+        return {key: _value(base, key, member) for key, member in value.items()}
     if isinstance(value, list):
         # Compat: Glance keeps tags in a set, and stores to be reached too; their order means nothing.
-        items = [_value("", item) for item in value]
+        items = [_value(base, "", item) for item in value]
         return sorted(items) if key in ("tags", "os_glance_importing_to_stores") else items
     if isinstance(value, str):
+        value = value.replace(base, "<base>")
         return RANDOM_ID.sub("<random>", TIME.sub("<time>", REQUEST_ID.sub("<request id>", value)))
     return value

@@ -91,7 +91,83 @@ def with_object_of_everything(stream: Stream) -> Stream:
     return [*stream[:at], whole, *stream[at:]]
 
 
+LOCK = "os_glance_import_task"
+
+
+def unlocked(told: Notification) -> Notification:
+    kept = {name: value for name, value in told["payload"]["properties"].items() if name != LOCK}
+    return with_payload(told, properties=kept)
+
+
+def is_update(told: Notification) -> bool:
+    return told["event_type"] == "image.update"
+
+
+def begun_at_once(stream: Stream) -> Stream:
+    """The image becomes importing before the task is taken up."""
+    told = list(stream)
+    for at in range(len(told) - 1):
+        if told[at]["event_type"] == "task.processing" and is_update(told[at + 1]):
+            told[at], told[at + 1] = told[at + 1], told[at]
+            if at + 2 < len(told) and told[at + 2] == told[at]:
+                # Of a copy Glance tells the beginning twice.
+                told[at + 2] = {}
+    return [one for one in told if one]
+
+
+def ended_at_once(stream: Stream) -> Stream:
+    """The last step of an import drops the lock. Where all stores must succeed, it also records the data."""
+    told = list(stream)
+    for at, one in enumerate(stream):
+        if one["event_type"] == "task.success":
+            told[at - 1] = unlocked(stream[at - 1])
+            names = [earlier["event_type"] for earlier in stream[at - 4 : at - 2]]
+            if stream[at]["payload"]["owner"] == "admin" or "image.activate" in names:
+                told[at - 2] = {}
+        if one["event_type"] == "task.failure":
+            told[at - 1] = unlocked(stream[at - 1])
+    return [one for one in told if one]
+
+
+def sent_back(stream: Stream) -> Stream:
+    """The image of the last import that failed is queued again."""
+    at = max(at for at, told in enumerate(stream) if told["event_type"] == "task.failure")
+    back = with_payload(stream[at - 1], status="queued", size=None)
+    return [*stream[: at - 1], back, *stream[at:]]
+
+
+def recorded_at_last(stream: Stream) -> Stream:
+    """Of an image that is to be in all of its stores nothing is known until it is."""
+    return [
+        with_payload(told, size=None, checksum=None, virtual_size=None)
+        if told["event_type"] in ("image.update", "image.prepare") and told["payload"]["status"] == "importing"
+        and told["payload"]["checksum"]
+        else told
+        for told in stream
+    ]
+
+
 DIFFERENCES = [
+    Difference(
+        "an image is importing as soon as that is answered, and not when its task is taken up",
+        ("told: imports", "told: stores"),
+        begun_at_once,
+    ),
+    Difference(
+        "the end of an import is one step, after which its lock is gone",
+        ("told: imports", "told: stores"),
+        ended_at_once,
+    ),
+    Difference(
+        "an image whose data was refused goes back to queued; Glance leaves it importing for ever",
+        ("told: imports",),
+        sent_back,
+    ),
+    Difference(
+        "size and checksum are recorded together with the last of the copies that must all succeed",
+        ("told: stores",),
+        recorded_at_last,
+    ),
     Difference(
         "who gets an image is always told where it goes; Glance says so only of cached ones",
         ("told: downloads", "told: stores"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from replay.callers import ADMIN, by, caller
-from replay.imports import acting_unless
+from replay.imports import acting_unless, after, importing, stage, web
 from replay.members import add as add_member
 from replay.members import answer as answer_member
 from replay.members import members
@@ -214,7 +214,30 @@ def metadefs() -> list[Scenario]:
     return [Scenario("told: metadefs", acting_unless(ADMIN, steps))]
 
 
-def one_store() -> list[Scenario]:
+def one_store(source: str) -> list[Scenario]:
+    """`source` as for `replay.imports`."""
+    i = Ids(0xE4)
+    imports = [
+        create_raw("create staged", i[1]),
+        stage("stage", i[1], ABC * 1000),
+        importing("direct", i[1], "glance-direct"),
+        *after("direct", i[1]),
+        create_raw("create for web", i[2]),
+        importing("web", i[2], web(f"{source}/abc")),
+        *after("web", i[2]),
+        create_raw("create for missing", i[3]),
+        importing("missing", i[3], web(f"{source}/missing")),
+        *after("missing", i[3]),
+        importing("refused", i[3], web("http://10.0.0.1/x")),
+        importing("unknown method", i[3], "carrier-pigeon"),
+        create("create wrong", id=i[4], disk_format="qcow2", container_format="bare"),
+        stage("stage wrong", i[4], QCOW2),
+        importing("wrong", i[4], "glance-direct"),
+        get("tasks of wrong", f"/v2/images/{i[4]}/tasks", until=lambda body: body["tasks"][0]["status"] == "failure"),
+        create_raw("create to be staged", i[5]),
+        stage("stage for delete", i[5]),
+        request("delete staged", "DELETE", f"/v2/images/{i[5]}"),
+    ]
     tasks = [
         send_json("import nothing", "POST", "/v2/tasks", {"type": "import", "input": {}}),
         send_json("of unknown type", "POST", "/v2/tasks", {"type": "x", "input": {}}),
@@ -223,11 +246,12 @@ def one_store() -> list[Scenario]:
     return [
         *images(),
         *metadefs(),
+        Scenario("told: imports", acting_unless(MEMBER, imports)),
         Scenario("told: tasks", acting_unless(ADMIN, tasks)),
     ]
 
 
-def three_stores() -> list[Scenario]:
+def three_stores(source: str) -> list[Scenario]:
     """On a site with the stores `fast` (the default), `slow` and `cold`."""
     s = Ids(0xE8)
     steps = [
@@ -238,5 +262,19 @@ def three_stores() -> list[Scenario]:
         create_raw("create for no store", s[3]),
         upload("upload to no store", s[3], ABC, X_Image_Meta_Store="nowhere"),
         download("download", s[1]),
+        create_raw("create for all", s[4]),
+        importing("to all", s[4], web(f"{source}/abc"), all_stores=True),
+        *after("all", s[4]),
+        create_raw("create for any", s[5]),
+        stage("stage for any", s[5]),
+        importing("to any", s[5], "glance-direct", stores=["slow", "cold"], all_stores_must_succeed=False),
+        *after("any", s[5]),
+        by(ADMIN, importing("copy", s[1], "copy-image", stores=["slow"])),
+        *after("copy", s[1]),
+        by(ADMIN, request("delete a copy", "DELETE", f"/v2/stores/slow/{s[1]}")),
+        by(ADMIN, request("delete a copy again", "DELETE", f"/v2/stores/slow/{s[1]}")),
+        by(ADMIN, request("delete the last copy", "DELETE", f"/v2/stores/cold/{s[2]}")),
+        by(ADMIN, importing("copy to where it is", s[1], "copy-image", stores=["fast"])),
+        request("delete", "DELETE", f"/v2/images/{s[4]}"),
     ]
     return [Scenario("told: stores", acting_unless(MEMBER, steps))]

@@ -97,6 +97,7 @@ impl ImageService {
             require_same(first.as_ref(), &copy)?;
             progress.done(&job.stores[at]);
             if copies.len() < job.stores.len() {
+                self.notify_copy(&job.record.id, &copy).await;
                 let mut step = ImportStep::new(job.record.id, &job.task);
                 step.set_properties = progress.properties();
                 self.step(&step).await?;

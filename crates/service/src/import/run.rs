@@ -130,8 +130,12 @@ impl ImageService {
     }
 
     pub(super) async fn step(&self, step: &ImportStep) -> Result<(), Broken> {
+        let before = self.before_step(step).await;
         match self.parts.db.imports().step(step).await {
-            Ok(true) => Ok(()),
+            Ok(true) => {
+                self.notify_step(step, before).await;
+                Ok(())
+            }
             Ok(false) => Err(Broken::Unwanted),
             Err(vidimus_db::Error::OverLimit { used, limit }) => Err(Broken::Store(format!(
                 "Image exceeds the storage quota: {used} of {limit} bytes would be taken up."
@@ -147,10 +151,11 @@ impl ImageService {
         prepared: &Prepared,
         store: &StoreId,
     ) -> Result<UploadFacts, Broken> {
+        self.notify_prepare(&job.record.id, store).await;
         let source = self
             .open_source(job, prepared)
             .await
-            .map_err(|error| Broken::storing(store, error))?;
+            .map_err(|error| self.not_stored(job, store, error))?;
         let size_bytes = source.size_bytes();
         let data = source.into_stream();
         let put = self.store_data(
@@ -167,7 +172,7 @@ impl ImageService {
             false => String::new(),
         };
         let stored = self.while_wanted(job, &copied(0), put).await?;
-        let mut facts = stored.map_err(|error| Broken::storing(store, error))?;
+        let mut facts = stored.map_err(|error| self.not_stored(job, store, error))?;
         facts.virtual_size = facts.virtual_size.or(prepared.virtual_size);
         if let Err(broken) = self.verify_copy(job, &facts) {
             self.undo_put(&job.record.id, &facts).await;
@@ -183,6 +188,11 @@ impl ImageService {
             tracing::warn!(image.id = %job.record.id, error = &error as &dyn std::error::Error, "progress not noted");
         }
         Ok(facts)
+    }
+
+    fn not_stored(&self, job: &Job, store: &StoreId, error: Error) -> Broken {
+        self.notify_upload_failed(&job.record.id, &error);
+        Broken::storing(store, error)
     }
 
     /// A copy must be what the image is known to be; what is wrong in one store must not spread.

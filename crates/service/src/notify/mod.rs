@@ -6,6 +6,7 @@
 //! messages over a network.
 
 mod event;
+mod imports;
 mod mask;
 mod message;
 pub(crate) mod metadefs;
@@ -16,7 +17,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 use vidimus_db::{ImageRecord, Scope, TaskRecord};
-use vidimus_types::{ImageId, StoreId};
+use vidimus_types::ImageId;
 
 use crate::{Error, ImageService};
 
@@ -151,16 +152,6 @@ impl ImageService {
                 );
                 None
             }
-        }
-    }
-
-    /// Tells that an image is about to get data, in this store.
-    pub(crate) async fn notify_prepare(&self, id: &ImageId, store: &StoreId) {
-        if let Some(record) = self.image_to_tell(Event::ImagePrepare, id).await {
-            let named = Some(store).filter(|_| self.has_several_stores());
-            self.notify(Event::ImagePrepare, || {
-                payload::prepared_image(&record, named)
-            });
         }
     }
 
