@@ -9,7 +9,7 @@ use axum::{
 use vidimus_auth::{Context, Credentials, Peer, TrustedSources};
 use vidimus_service::ImageService;
 
-use crate::{cors::Cors, error::ApiError, extract, openapi::Document};
+use crate::{cors::Cors, error::ApiError, extract, forwarded::Forwarded, openapi::Document};
 
 pub use crate::sendfile::SendFiles;
 
@@ -31,7 +31,7 @@ pub struct HttpConfig {
     pub identity: IdentitySource,
     /// The address in links, if it is not the one the client used (`public_endpoint`).
     pub public_endpoint: Option<String>,
-    /// Whether `X-Forwarded-*` headers are believed (`enable_proxy_headers_parsing`).
+    /// Whether `Forwarded` and `X-Forwarded-*` headers are believed (`enable_proxy_headers_parsing`).
     pub believe_forwarded: bool,
     /// What web pages of other origins may do.
     pub cors: Cors,
@@ -146,14 +146,14 @@ impl HttpConfig {
     /// The address of the service as this client knows it, without a slash at the end.
     pub(crate) fn base_url(&self, headers: &HeaderMap) -> String {
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let forwarded = |name: &str| text(name).filter(|_| self.believe_forwarded);
-        let scheme = forwarded("x-forwarded-proto").unwrap_or("http");
-        let host = forwarded("x-forwarded-host")
-            .or(text("host"))
-            .unwrap_or("localhost");
-        let prefix = forwarded("x-forwarded-prefix")
-            .unwrap_or_default()
-            .trim_end_matches('/');
+        let forwarded = if self.believe_forwarded {
+            Forwarded::read(headers)
+        } else {
+            Forwarded::default()
+        };
+        let scheme = forwarded.proto.unwrap_or("http");
+        let host = forwarded.host.or(text("host")).unwrap_or("localhost");
+        let prefix = forwarded.prefix.unwrap_or_default().trim_end_matches('/');
         format!("{scheme}://{host}{prefix}")
     }
 }

@@ -10,6 +10,7 @@ pub mod config;
 pub mod cors;
 mod error;
 mod extract;
+mod forwarded;
 mod handlers;
 mod json;
 mod local_call;
