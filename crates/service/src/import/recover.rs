@@ -6,9 +6,7 @@ use chrono::{TimeDelta, Utc};
 use vidimus_db::{self as db, Content, ImageRecord, ImportStep, Scope, TaskRecord, TaskStatus};
 use vidimus_types::{ImageId, ImageStatus, StoreId};
 
-use super::{
-    LOCATION_TASK, Method, Progress, TASK_KIND, legacy, lock::stores_of, run::way_back,
-};
+use super::{LOCATION_TASK, Method, Progress, TASK_KIND, legacy, lock::stores_of, run::way_back};
 use crate::{ImageService, Result, notify::Event};
 
 /// Work under way shows itself every few seconds; whoever was silent for this long is gone.
