@@ -100,14 +100,14 @@ def unlocked(told: Notification) -> Notification:
 
 
 def is_update(told: Notification) -> bool:
-    return told["event_type"] == "image.update"
+    return told.get("event_type") == "image.update"
 
 
 def begun_at_once(stream: Stream) -> Stream:
     """The image becomes importing before the task is taken up."""
     told = list(stream)
     for at in range(len(told) - 1):
-        if told[at]["event_type"] == "task.processing" and is_update(told[at + 1]):
+        if told[at].get("event_type") == "task.processing" and is_update(told[at + 1]):
             told[at], told[at + 1] = told[at + 1], told[at]
             if at + 2 < len(told) and told[at + 2] == told[at]:
                 # Of a copy Glance tells the beginning twice.
@@ -124,7 +124,7 @@ def ended_at_once(stream: Stream) -> Stream:
             names = [earlier["event_type"] for earlier in stream[at - 4 : at - 2]]
             if stream[at]["payload"]["owner"] == "admin" or "image.activate" in names:
                 told[at - 2] = {}
-        if one["event_type"] == "task.failure":
+        if one["event_type"] == "task.failure" and is_update(stream[at - 1]):
             told[at - 1] = unlocked(stream[at - 1])
     return [one for one in told if one]
 
