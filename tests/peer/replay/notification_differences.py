@@ -106,8 +106,9 @@ def is_update(told: Notification) -> bool:
 def begun_at_once(stream: Stream) -> Stream:
     """The image becomes importing before the task is taken up."""
     told = list(stream)
-    for at in range(len(told) - 1):
-        if told[at].get("event_type") == "task.processing" and is_update(told[at + 1]):
+    for at in range(1, len(told) - 1):
+        is_first = told[at].get("event_type") == "task.processing" and not is_update(told[at - 1])
+        if is_first and is_update(told[at + 1]):
             told[at], told[at + 1] = told[at + 1], told[at]
             if at + 2 < len(told) and told[at + 2] == told[at]:
                 # Of a copy Glance tells the beginning twice.
