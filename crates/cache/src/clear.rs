@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long an image that somebody works on is left alone before its file is looked at again.
-const BUSY: Duration = Duration::from_millis(50);
+const BUSY: Duration = Duration::from_millis(5);
 
 /// What [`ImageCache::clear`](crate::ImageCache::clear) took away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
