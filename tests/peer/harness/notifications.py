@@ -49,11 +49,11 @@ class Listener:
         found = (LINE.search(line) for line in text[: text.rfind("\n") + 1].splitlines())
         return [self._read(*match.groups()) for match in found if match]
 
-    def wait(self, event: str, count: int = 1) -> list[Notification]:
-        """What was heard, once `event` is among it so many times."""
+    def wait(self, *events: str, count: int = 1) -> list[Notification]:
+        """What was heard, once one of `events` is among it so many times."""
         deadline = time.monotonic() + PATIENCE
-        while sum(told["event_type"] == event for told in self.heard()) < count:
-            assert time.monotonic() < deadline, f"no {event}: {[told['event_type'] for told in self.heard()]}"
+        while sum(told["event_type"] in events for told in self.heard()) < count:
+            assert time.monotonic() < deadline, f"no {events}: {[told['event_type'] for told in self.heard()]}"
             time.sleep(0.02)
         return self.heard()
 
@@ -71,13 +71,17 @@ def record(server: Logging, scenarios: Iterable[Scenario], admin: Mapping[str, s
     for scenario in scenarios:
         clean(server.url, admin)
         listener = Listener(server)
-        sent = 0
+        sent = imports = 0
         for step in scenario.steps:
             answer = perform(server.url, step)
             if is_download(step, answer):
                 # Told after the last byte, so the client may have it before.
                 sent += 1
-                listener.wait("image.send", sent)
+                listener.wait("image.send", count=sent)
+            imports += is_import(step, answer)
+            if step.until:
+                # The end of a task is told after it can be seen.
+                listener.wait("task.success", "task.failure", count=imports)
         streams[scenario.name] = [
             comparable(told, server.url) for told in until_last(server, listener, admin)
         ]
@@ -87,6 +91,10 @@ def record(server: Logging, scenarios: Iterable[Scenario], admin: Mapping[str, s
 
 def is_download(step: Step, answer: Answer) -> bool:
     return step.method == "GET" and step.path.endswith("/file") and answer.status in (200, 206)
+
+
+def is_import(step: Step, answer: Answer) -> bool:
+    return step.method == "POST" and step.path.endswith("/import") and answer.status == 202
 
 
 def until_last(server: Logging, listener: Listener, admin: Mapping[str, str]) -> list[Notification]:
