@@ -10,8 +10,7 @@ use axum::{
 };
 use serde_json::json;
 use vidimus_service::{Error, Kind};
-
-use crate::json::python_json;
+use vidimus_types::python_json;
 
 /// A request that went wrong.
 #[derive(Debug)]

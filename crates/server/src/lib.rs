@@ -12,7 +12,6 @@ mod error;
 mod extract;
 mod forwarded;
 mod handlers;
-mod json;
 mod local_call;
 pub mod openapi;
 mod router;

@@ -274,7 +274,7 @@ impl ImageService {
         if RESTRICTED.contains(&scheme) {
             return Ok(Found::Nothing);
         }
-        let is_web = ["http", "https"].contains(&scheme.to_ascii_lowercase().as_str());
+        let is_web = is_web(url);
         let Some(store) = self.parts.stores.iter().find(|store| store.recognises(url)) else {
             // Compat: stores without names are found by the scheme alone, and trip over capitals in it afterwards.
             let is_known = is_web && !self.has_several_stores();
@@ -462,6 +462,12 @@ fn refuse_four_byte_texts(given: &Given) -> Result<()> {
     let mut found = vec![("url", given.url.as_str())];
     texts(&given.metadata, &mut found);
     refuse_four_bytes(found.into_iter())
+}
+
+/// Whether a URL leads to the web, however its scheme is spelt.
+pub(crate) fn is_web(url: &str) -> bool {
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")
 }
 
 /// Whether a URL of the web is written as its store reads it: the scheme in small letters, credentials with a password.

@@ -6,6 +6,7 @@
 
 mod cache;
 mod id;
+mod json;
 mod patch;
 mod range;
 pub mod schema;
@@ -14,6 +15,7 @@ mod time;
 
 pub use cache::{CacheState, CachedImage, ClearTarget, InvalidClearTarget, PruneReport};
 pub use id::{ImageId, InvalidId, StoreId};
+pub use json::python_json;
 pub use patch::{Change, Operation, PatchDialect, PatchError, is_reserved, parse_patch};
 pub use range::ByteRange;
 pub use status::{ImageStatus, MemberStatus, UnknownWord, Visibility};

@@ -9,11 +9,11 @@ use axum::{
     response::Response,
 };
 use serde_json::json as value;
+use vidimus_types::python_json;
 
 use super::with_body;
 use crate::{
     app::HttpConfig,
-    json::python_json,
     openapi::operation::{Operation, named},
 };
 

@@ -24,8 +24,9 @@ use axum::{
 };
 use serde::Serialize;
 use vidimus_service::Done;
+use vidimus_types::python_json;
 
-use crate::{error::ApiError, json::python_json};
+use crate::error::ApiError;
 
 type Answer = Result<Response, ApiError>;
 

@@ -32,8 +32,8 @@ use crate::{
     Error, ImageService, Result,
     data::{Facts, Limits, Watch},
     images::{check_quota, require_formats, require_owner},
-    locations::check_route_hash,
-    notify::{Event, payload},
+    locations::{check_route_hash, is_web},
+    notify::Event,
 };
 
 /// The type of the tasks that take locations.
@@ -182,8 +182,7 @@ impl ImageService {
     }
 
     async fn require_admitted(&self, record: &ImageRecord, url: &str) -> Result<()> {
-        let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
-        if !["http", "https"].contains(&scheme.to_ascii_lowercase().as_str()) {
+        if !is_web(url) {
             return Ok(());
         }
         let admitted: Result<(), Refusal> = self.parts.fetcher.admit(url).await;
@@ -250,35 +249,13 @@ impl ImageService {
         // Closed by nobody, so there is always a permit at last.
         let _turn = self.parts.import_slots.acquire().await;
         let (id, task) = (job.record.id, job.task.clone());
-        let waiting = self.task_to_tell(Event::TaskRun, &task).await;
-        match self.parts.db.tasks().begin(&task).await {
-            Ok(true) => self.notify_task(Event::TaskProcessing, &task).await,
-            Ok(false) => return,
-            Err(error) => {
-                tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "location not begun");
-            }
-        }
-        // In a task of its own, so that a panic is a failure like others.
         let service = self.clone();
-        let work = tokio::spawn(async move { service.take_location(&job).await });
-        let outcome = work
-            .await
-            .unwrap_or_else(|stopped| Err(Broken::internal(stopped)));
-        match outcome {
-            Ok(()) => {
-                tracing::info!(image.id = %id, task.id = task, "location taken");
-                self.notify_task(Event::TaskSuccess, &task).await;
-                // Compat: when it is done, and as it was before it began.
-                if let Some(waiting) = waiting {
-                    self.notify(Event::TaskRun, || payload::task(&waiting));
-                }
-            }
-            Err(broken) => {
-                tracing::warn!(image.id = %id, task.id = task, cause = broken.message(), "location not taken");
-                let end = self.failure(broken.message().to_owned());
-                if let Err(error) = self.end_location_import(&id, &task, end).await {
-                    tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "the image stays as it is until the next start");
-                }
+        let work = async move { service.take_location(&job).await };
+        if let Some(Err(broken)) = self.work_off(&id, &task, work).await {
+            tracing::warn!(image.id = %id, task.id = task, cause = broken.message(), "location not taken");
+            let end = self.failure(broken.message().to_owned());
+            if let Err(error) = self.end_location_import(&id, &task, end).await {
+                tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "the image stays as it is until the next start");
             }
         }
     }

@@ -72,40 +72,49 @@ impl ImageService {
         // Closed by nobody, so there is always a permit at last.
         let _turn = self.parts.import_slots.acquire().await;
         let (id, task) = (job.record.id, job.task.clone());
-        let waiting = self.task_to_tell(Event::TaskRun, &task).await;
-        match self.parts.db.tasks().begin(&task).await {
-            Ok(true) => self.notify_task(Event::TaskProcessing, &task).await,
-            Ok(false) => return,
-            Err(error) => {
-                tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "import not begun");
-            }
-        }
         let mut progress = Progress::of(self, &job.record);
         progress.begin(&job.stores);
-        // In a task of its own, so that a panic is a failure like others.
         let service = self.clone();
         let job = Arc::new(job);
         let work = {
             let (job, mut progress) = (job.clone(), progress.clone());
-            tokio::spawn(async move { service.import(&job, &mut progress).await })
+            async move { service.import(&job, &mut progress).await }
         };
-        let outcome = work
-            .await
-            .unwrap_or_else(|stopped| Err(Broken::internal(stopped)));
-        match outcome {
-            Ok(()) => {
-                tracing::info!(image.id = %id, task.id = task, "import done");
-                self.notify_task(Event::TaskSuccess, &task).await;
-                // Compat: when it is done, and as it was before it began.
-                if let Some(waiting) = waiting {
-                    self.notify(Event::TaskRun, || payload::task(&waiting));
-                }
-            }
-            Err(broken) => {
-                tracing::warn!(image.id = %id, task.id = task, cause = broken.message(), "import failed");
-                self.revert(&job, progress, &broken).await;
+        if let Some(Err(broken)) = self.work_off(&id, &task, work).await {
+            tracing::warn!(image.id = %id, task.id = task, cause = broken.message(), "import failed");
+            self.revert(&job, progress, &broken).await;
+        }
+    }
+
+    /// Takes up a task, does its work and tells of both; what a failure calls for is up to the caller. `None` if somebody
+    /// else has taken the task up.
+    pub(super) async fn work_off(
+        &self,
+        image: &ImageId,
+        task: &str,
+        work: impl Future<Output = Result<(), Broken>> + Send + 'static,
+    ) -> Option<Result<(), Broken>> {
+        let waiting = self.task_to_tell(Event::TaskRun, task).await;
+        match self.parts.db.tasks().begin(task).await {
+            Ok(true) => self.notify_task(Event::TaskProcessing, task).await,
+            Ok(false) => return None,
+            Err(error) => {
+                tracing::error!(image.id = %image, task.id = task, error = &error as &dyn std::error::Error, "task not begun");
             }
         }
+        // In a task of its own, so that a panic is a failure like others.
+        let outcome = tokio::spawn(work)
+            .await
+            .unwrap_or_else(|stopped| Err(Broken::internal(stopped)));
+        if outcome.is_ok() {
+            tracing::info!(image.id = %image, task.id = task, "task done");
+            self.notify_task(Event::TaskSuccess, task).await;
+            // Compat: when it is done, and as it was before it began.
+            if let Some(waiting) = waiting {
+                self.notify(Event::TaskRun, || payload::task(&waiting));
+            }
+        }
+        Some(outcome)
     }
 
     async fn import(&self, job: &Arc<Job>, progress: &mut Progress) -> Result<(), Broken> {
