@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+pytest.register_assert_rewrite("harness.comparison")
 
 from harness import golden  # noqa: E402
 from harness.api import Api  # noqa: E402

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from harness.comparison import Comparison
 from harness.glance import Glance, Options
-from harness.golden import Golden, alike, comparable, record
+from harness.golden import Golden, comparable, record
 from harness.process import free_port
 from harness.source import Source
 from harness.vidimus import beside_glance
@@ -59,7 +60,6 @@ CASES = [
     for step in scenario.steps
 ]
 DIFFERENCES = differences(f"http://127.0.0.1:{PORT}")
-BY_CASE = {case: difference for difference in DIFFERENCES for case in difference.cases}
 
 
 @pytest.fixture(scope="module")
@@ -104,18 +104,13 @@ def without_random(golden: Golden) -> dict[str, Any]:
     return told
 
 
+COMPARISON = Comparison(CASES, DIFFERENCES, without_random)
+
+
 def test_differences_name_cases_that_exist_once() -> None:
-    named = [case for difference in DIFFERENCES for case in difference.cases]
-    assert sorted(set(named) - set(CASES)) == []
-    assert sorted({case for case in named if named.count(case) > 1}) == []
+    COMPARISON.require_differences_once()
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_answer(case: str, of_glance: dict[str, Golden], of_vidimus: dict[str, Golden]) -> None:
-    expected = without_random(of_glance[case])
-    difference = BY_CASE.get(case)
-    if difference is not None:
-        overlaid = difference.overlay(expected)
-        assert overlaid != expected, f"no difference any more: {difference.reason}"
-        expected = overlaid
-    assert alike(expected, without_random(of_vidimus[case])) == expected
+    COMPARISON.require_same(case, of_glance, of_vidimus)
