@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Subject(Protocol):
-    """A running server, whichever it is. `pid` leads the process group that everything of it belongs to."""
+    """A running server, whichever it is. `pids` lead the process groups that everything of it belongs to."""
 
     name: str
     url: str
     dir: Path
 
     @property
-    def pid(self) -> int: ...
+    def pids(self) -> Sequence[int]: ...
 
     def stop(self) -> None: ...
 
@@ -38,12 +38,28 @@ class Sample:
 
 @dataclass(frozen=True)
 class Target:
-    """What `subject` is held to: its value at least (or at most) `factor` times the `baseline`'s, or its value itself at
-    least (or at most) `value`."""
+    """What is held to what: at least `factor` times as good as the server `against`, or its value at least (or at most)
+    `value`. Good is what the case measures, or with `cpu` the CPU seconds for one of what was done."""
 
     text: str
     factor: float | None = None
+    against: str = "glance"
     value: float | None = None
+    cpu: bool = False
+    # Who is held to it, where that is not the scene's subject.
+    subject: str | None = None
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much time there is. A quick run does everything once, and less of it."""
+
+    rounds: int
+    quick: bool
+
+    def some(self, full: Any, quick: Any) -> Any:
+        """Which of two amounts fits into the time."""
+        return quick if self.quick else full
 
 
 @dataclass(frozen=True)
@@ -52,14 +68,14 @@ class Case:
 
     name: str
     unit: str
-    measure: Callable[[Subject], Sample]
+    measure: Callable[[Any], Sample]
     more_is_better: bool = True
-    target: Target | None = None
+    targets: Sequence[Target] = ()
     # Servers of the scene that this case leaves out, because it would take for ever there or means nothing.
     without: Sequence[str] = ()
     rounds: int | None = None
-    # Compared with this server instead of the scene's baseline.
-    baseline: str | None = None
+    # What CPU seconds are counted by.
+    work: str = "request"
 
 
 @dataclass
@@ -67,18 +83,18 @@ class Scene:
     """`start` gives the servers, by name, in a folder of the scene's own; they are stopped by the runner."""
 
     name: str
+    title: str
     start: Callable[[Path], Sequence[Subject]]
     cases: Sequence[Case]
-    # The server the others are compared with, and the one that is held to the targets.
-    baseline: str = "glance"
+    # The server that the others are compared with.
     subject: str = "vidimus"
 
 
 @dataclass
 class Result:
-    """All samples of a case, by server, in the order of the rounds; `failure` says why there are no more."""
+    """All samples of a case, by server, in the order of the rounds; `failures` says why a server has no more."""
 
     scene: Scene
     case: Case
     samples: dict[str, list[Sample]] = field(default_factory=dict)
-    failure: str = ""
+    failures: dict[str, str] = field(default_factory=dict)

@@ -34,7 +34,7 @@ def load(
         argv += ["--header", f"{name}: {value}"]
     if in_order:
         argv.append("--in-order")
-    meter = Meter(server.pid)
+    meter = Meter(server.pids)
     child = subprocess.Popen([*argv, *requests], stdout=subprocess.PIPE, text=True)
     assert child.stdout
     answer = child.stdout.read()

@@ -47,8 +47,8 @@ class MeasuredNginx:
         self._process.wait_until_answers(self.url, timeout=30)
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
+    def pids(self) -> list[int]:
+        return [self._process.pid]
 
     def stop(self) -> None:
         self._process.stop()

@@ -1,31 +1,34 @@
-"""What a server and all its processes have used: CPU seconds and memory, read from /proc."""
+"""What a server and all its processes have used: CPU seconds and memory, read from /proc.
+
+A server may be more than one process group: what it keeps its database in belongs to it.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def members(leader: int) -> Iterator[Path]:
-    """The processes of the group that `leader` leads."""
+def members(leaders: Sequence[int]) -> Iterator[Path]:
+    """The processes of the groups that `leaders` lead."""
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            if os.getpgid(int(entry.name)) == leader:
+            if os.getpgid(int(entry.name)) in leaders:
                 yield entry
         except ProcessLookupError:
             continue
 
 
-def cpu_seconds(leader: int) -> float:
-    """User and system time of the group, with that of children that ended and were waited for."""
+def cpu_seconds(leaders: Sequence[int]) -> float:
+    """User and system time of the groups, with that of children that ended and were waited for."""
     ticks = 0
-    for process in members(leader):
+    for process in members(leaders):
         try:
             text = (process / "stat").read_text()
         except OSError:
@@ -35,19 +38,19 @@ def cpu_seconds(leader: int) -> float:
     return ticks / TICKS
 
 
-def forget_peak(leader: int) -> None:
+def forget_peak(leaders: Sequence[int]) -> None:
     """Lets the peak of memory begin anew."""
-    for process in members(leader):
+    for process in members(leaders):
         try:
             (process / "clear_refs").write_text("5")
         except OSError:
             continue
 
 
-def peak_mib(leader: int) -> float:
+def peak_mib(leaders: Sequence[int]) -> float:
     """The sum of each process's peak since `forget_peak`. Pages that processes share count in each."""
     kib = 0
-    for process in members(leader):
+    for process in members(leaders):
         try:
             status = (process / "status").read_text()
         except OSError:
@@ -60,16 +63,16 @@ def peak_mib(leader: int) -> float:
 class Meter:
     """Measures between its making and `read`."""
 
-    leader: int
+    leaders: Sequence[int]
 
     def __post_init__(self) -> None:
-        forget_peak(self.leader)
-        self._before = cpu_seconds(self.leader)
+        forget_peak(self.leaders)
+        self._before = cpu_seconds(self.leaders)
 
     def cpu_so_far(self) -> float:
         """CPU seconds since the processes began."""
-        return cpu_seconds(self.leader)
+        return cpu_seconds(self.leaders)
 
     def read(self) -> tuple[float, float]:
         """CPU seconds, peak MiB."""
-        return cpu_seconds(self.leader) - self._before, peak_mib(self.leader)
+        return cpu_seconds(self.leaders) - self._before, peak_mib(self.leaders)

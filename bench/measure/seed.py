@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+from contextlib import closing
 from pathlib import Path
 
 KEPT = Path(__file__).resolve().parents[2] / "target" / "bench" / "seeds"
@@ -62,8 +64,11 @@ def seeded(count: int, empty: Path) -> Path:
         return kept
     KEPT.mkdir(parents=True, exist_ok=True)
     growing = kept.with_suffix(".new")
-    shutil.copyfile(empty, growing)
+    growing.unlink(missing_ok=True)
     database = sqlite3.connect(growing)
+    # What ours has written may still be in the file beside it.
+    with closing(sqlite3.connect(empty)) as source:
+        source.backup(database)
     for pragma in ("journal_mode = DELETE", "journal_mode = OFF", "synchronous = OFF", "cache_size = -400000"):
         database.execute(f"PRAGMA {pragma}")
     values = {"count": count, "few": FEW, "project": PROJECT, "every_public": max(count // 20, 50)}
@@ -81,3 +86,68 @@ def put_seed(count: int, database: Path) -> None:
     for name in (database, *database.parent.glob(database.name + "-*")):
         name.unlink()
     shutil.copyfile(source, database)
+
+
+def _kept_mariadb(count: int) -> Path:
+    return KEPT / f"mariadb-{count}"
+
+
+def has_mariadb(count: int) -> bool:
+    """Whether there is a MariaDB folder of so many images."""
+    return _kept_mariadb(count).exists()
+
+
+def copied_mariadb(count: int, directory: Path) -> Path:
+    """The folder for a MariaDB, with so many images if there is one of them already."""
+    if count and has_mariadb(count):
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        _copy(_kept_mariadb(count), directory)
+    return directory
+
+
+def keep_mariadb(count: int, directory: Path) -> None:
+    """Keeps the folder of a stopped MariaDB for the next run."""
+    growing = KEPT / f"mariadb-{count}.new"
+    shutil.rmtree(growing, ignore_errors=True)
+    KEPT.mkdir(parents=True, exist_ok=True)
+    _copy(directory, growing)
+    growing.rename(_kept_mariadb(count))
+
+
+def _copy(source: Path, to: Path) -> None:
+    subprocess.run(["cp", "--archive", "--reflink=auto", "--sparse=always", str(source), str(to)], check=True)
+
+
+def mariadb_statements(count: int) -> str:
+    """The same images as in the SQLite databases, in MariaDB's words, for a schema that Glance has just made."""
+    numbers = f"FROM seq_0_to_{count - 1}"
+
+    def padded(number: str, digits: int) -> str:
+        return f"LPAD(LOWER(HEX({number})), {digits}, '0')"
+
+    identifier = f"CONCAT({padded('(seq * 2654435761) & 4294967295', 8)}, '-0000-4000-8000-', {padded('seq', 12)})"
+    times = "FROM_UNIXTIME(1600000000 + seq), FROM_UNIXTIME(1600000000 + seq)"
+    visibility = f"""CASE WHEN seq % {max(count // 20, 50)} = 0 THEN 'public' WHEN seq % 100 = 1 THEN 'community'
+      WHEN seq % 2 = 0 THEN 'shared' ELSE 'private' END"""
+    owner = f"CASE WHEN seq % {count // FEW} = 7 THEN '{PROJECT}' ELSE {padded('seq % 200', 32)} END"
+    properties = " UNION ALL ".join(
+        f"SELECT '{name}' AS name, '{value}' AS value"
+        for name, value in (("os_distro", "ubuntu"), ("os_version", "24.04"), ("hw_disk_bus", "virtio"))
+    )
+    child = "created_at, updated_at, deleted"
+    return f"""
+    SET time_zone = '+00:00', foreign_key_checks = 0, unique_checks = 0;
+    INSERT INTO images (id, name, size, status, created_at, updated_at, deleted, disk_format, container_format, checksum, owner,
+      min_disk, min_ram, protected, virtual_size, visibility, os_hidden, os_hash_algo, os_hash_value)
+    SELECT {identifier}, CONCAT('image ', seq), 1073741824 + seq, 'active', {times}, 0, 'qcow2', 'bare', {padded('seq', 32)}, {owner},
+      0, 0, 0, 10737418240, {visibility}, 0, 'sha512', {padded('seq', 128)} {numbers};
+    INSERT INTO image_properties (image_id, name, value, {child})
+      SELECT {identifier}, p.name, p.value, {times}, 0 {numbers}, ({properties}) AS p;
+    INSERT INTO image_tags (image_id, value, {child}) SELECT {identifier}, CONCAT('tag ', seq % 10), {times}, 0 {numbers};
+    INSERT INTO image_locations (image_id, value, {child}, meta_data, status)
+      SELECT {identifier}, CONCAT('file:///images/', {identifier}), {times}, 0, '{{"store": "file"}}', 'active' {numbers};
+    INSERT INTO image_members (image_id, member, can_share, {child}, status)
+      SELECT id, {padded('UNIX_TIMESTAMP(created_at) % 199', 32)}, 0, {child}, 'accepted' FROM images
+      WHERE visibility = 'shared' AND UNIX_TIMESTAMP(created_at) % 33 = 0;
+    ANALYZE TABLE images, image_properties, image_tags, image_locations, image_members;
+    """

@@ -32,7 +32,7 @@ MIB = 1 << 20
 
 def moved(server: Subject, **plan: Any) -> Sample:
     """Runs a client and returns MiB/s, with CPU seconds to be counted by GiB. `plan` is what `main` takes."""
-    meter = Meter(server.pid)
+    meter = Meter(server.pids)
     with client(server, plan) as child:
         assert child.stdout
         answer = child.stdout.read()
@@ -42,7 +42,7 @@ def moved(server: Subject, **plan: Any) -> Sample:
 
 def held(server: Subject, **plan: Any) -> Sample:
     """The peak of the server's memory in MiB while a client holds its connections open."""
-    meter = Meter(server.pid)
+    meter = Meter(server.pids)
     with client(server, plan) as child:
         assert child.stdout and child.stdin
         # Says so when all connections are where they should be, and leaves when told.

@@ -6,7 +6,8 @@ pub(crate) const USAGE: &str = "usage: vidimus-load ADDRESS:PORT [--connections 
          [--header 'Name: value']... [--in-order] 'METHOD /path [body]'...
 
 Each connection goes round the requests, starting at a place of its own, or with --in-order all at the first.
-`{uuid}` in a request is an id that is new with every round of the connection.";
+`{uuid}` in a request is an id that is new with every round of the connection. A request with ~ before its method is
+sent and has to succeed, but counts for nothing.";
 
 #[derive(Debug)]
 pub(crate) struct Arguments {
@@ -26,6 +27,7 @@ pub(crate) struct Template {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) body: Option<String>,
+    pub(crate) counts: bool,
 }
 
 impl Arguments {
@@ -67,12 +69,14 @@ impl Arguments {
 
 impl Template {
     fn parse(text: &str) -> Result<Self, String> {
-        let mut words = text.splitn(3, ' ').map(str::to_owned);
+        let counts = !text.starts_with('~');
+        let mut words = text.trim_start_matches('~').splitn(3, ' ').map(str::to_owned);
         match (words.next(), words.next()) {
             (Some(method), Some(path)) if path.starts_with('/') => Ok(Self {
                 method,
                 path,
                 body: words.next(),
+                counts,
             }),
             _ => Err(format!("`{text}` is no request\n{USAGE}")),
         }

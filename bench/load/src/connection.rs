@@ -19,6 +19,7 @@ pub(crate) struct Answered {
     pub(crate) status: u16,
     pub(crate) bytes: usize,
     pub(crate) took: Duration,
+    pub(crate) counts: bool,
 }
 
 pub(crate) struct Connection {
@@ -29,6 +30,7 @@ pub(crate) struct Connection {
     headers: String,
     next: usize,
     first: usize,
+    counts: bool,
     id: String,
     ids: u64,
     request: Vec<u8>,
@@ -56,6 +58,7 @@ impl Connection {
             headers,
             next: first,
             first,
+            counts: true,
             id: String::new(),
             ids: 0,
             request: Vec::new(),
@@ -75,7 +78,13 @@ impl Connection {
             self.ids += 1;
             self.id = new_id(self.token.0 as u64, self.ids);
         }
-        let Template { method, path, body } = &self.templates[self.next];
+        let Template {
+            method,
+            path,
+            body,
+            counts,
+        } = &self.templates[self.next];
+        self.counts = *counts;
         let path = path.replace("{uuid}", &self.id);
         let body = body.as_deref().unwrap_or("").replace("{uuid}", &self.id);
         self.next = (self.next + 1) % self.templates.len();
@@ -122,17 +131,20 @@ impl Connection {
     }
 
     /// Sends and reads as far as it goes; an answer, once it is whole.
-    pub(crate) fn go_on(&mut self, poll: &Poll) -> io::Result<Option<Answered>> {
+    pub(crate) fn go_on(
+        &mut self,
+        poll: &Poll,
+        buffer: &mut [u8],
+    ) -> io::Result<Option<Answered>> {
         let Some(asked) = self.asked else {
             return Ok(None);
         };
         self.send()?;
-        let mut buffer = [0; 64 * 1024];
         loop {
             let Some(stream) = &mut self.stream else {
                 return Ok(None);
             };
-            let at_end = match stream.read(&mut buffer) {
+            let at_end = match stream.read(buffer) {
                 Ok(0) => true,
                 Ok(read) => {
                     self.answer.add(&buffer[..read]);
@@ -158,6 +170,7 @@ impl Connection {
                     status: if complete { self.answer.status() } else { 0 },
                     bytes: self.answer.len(),
                     took: asked.elapsed(),
+                    counts: self.counts,
                 }));
             }
         }

@@ -35,6 +35,7 @@ fn run(arguments: &Arguments) -> io::Result<Report> {
     let mut events = Events::with_capacity(arguments.connections.max(1) * 2);
     let mut report = Report::default();
     let mut budget = arguments.requests;
+    let mut buffer = vec![0; 64 * 1024];
     let begin = Instant::now();
     let end = begin + arguments.duration;
     let mut connections = Vec::new();
@@ -52,7 +53,7 @@ fn run(arguments: &Arguments) -> io::Result<Report> {
             let Some(connection) = connections.get_mut(event.token().0) else {
                 continue;
             };
-            while let Some(answered) = connection.go_on(&poll)? {
+            while let Some(answered) = connection.go_on(&poll, &mut buffer)? {
                 report.count(&answered);
                 if Instant::now() >= end || !take(&mut budget) {
                     break;

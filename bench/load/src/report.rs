@@ -16,6 +16,9 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn count(&mut self, answered: &Answered) {
         *self.statuses.entry(answered.status).or_default() += 1;
+        if !answered.counts {
+            return;
+        }
         self.bytes += answered.bytes as u64;
         self.took_us.push(answered.took.as_micros() as u64);
     }

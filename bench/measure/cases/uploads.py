@@ -1,80 +1,57 @@
-"""Uploads against Glance, and against programs that do nothing but hash."""
+"""Uploads against Glance, and against programs that do a part of what an upload is."""
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
-import threading
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from measure import data
-from measure.case import Case, Sample, Scene, Subject, Target
-from measure.servers import both, glance_options
+from measure import data, limits
+from measure.case import Case, Effort, Sample, Scene, Subject, Target
+from measure.servers import GlanceOnMariaDb, MeasuredGlance, MeasuredVidimus, glance_options, started
 from measure.transfer import GIB, MIB, moved
 
-# One upload is as large; eight at once are as much together.
-SIZE = GIB
+SLOWER_HASH = "SHA-512 alone"
+BOTH_HASHES = "both hashes alone"
+RECEIVED = "receive and drop"
+RECEIVED_HASHED = "receive and hash"
+ALL = "receive, hash and write"
 
 
-def scenes() -> list[Scene]:
-    return [uploads()]
+def scenes(effort: Effort) -> list[Scene]:
+    return [uploads(effort)]
 
 
-class Hashes:
-    """No server: hashes a file that is in memory and does nothing else. Nobody can be faster and know the hashes."""
+def uploads(effort: Effort) -> Scene:
+    # One upload is as large; eight at once are as much together.
+    size = effort.some(GIB, 512 * MIB)
 
-    url = ""
-
-    def __init__(self, directory: Path, name: str, algorithms: Sequence[str]):
-        self.dir = directory
-        self.name = name
-        self.algorithms = algorithms
-        # Something to be looked at in the table's columns of CPU and memory.
-        self._process = subprocess.Popen(["sleep", "infinity"], start_new_session=True)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def hash(self, file: Path, streams: int) -> Sample:
-        """The whole file by each algorithm, each on a thread of its own, `streams` times at once."""
-
-        def run(algorithm: str) -> None:
-            digest = hashlib.new(algorithm)
-            with file.open("rb", buffering=0) as source:
-                while part := source.read(MIB):
-                    digest.update(part)
-
-        threads = [threading.Thread(target=run, args=(name,)) for name in self.algorithms for _ in range(streams)]
-        begin, cpu = time.monotonic(), time.process_time()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        seconds, cpu = time.monotonic() - begin, time.process_time() - cpu
-        moved_bytes = streams * file.stat().st_size
-        return Sample(moved_bytes / MIB / seconds, moved_bytes / GIB, {"seconds": seconds}, cpu)
-
-
-def uploads() -> Scene:
     def start(directory: Path) -> Sequence[Subject]:
+        file = str(directory / "received")
+        servers: list[Any] = list(
+            started(
+                lambda: MeasuredGlance(directory / "glance", options=glance_options()),
+                lambda: GlanceOnMariaDb(directory / "on-mariadb", glance_options()),
+                lambda: MeasuredVidimus(directory / "vidimus", glance_options()),
+            )
+        )
         return [
-            *both(directory, glance_options()),
-            Hashes(directory, "slower hash alone", ["sha512"]),
-            Hashes(directory, "both hashes", ["md5", "sha512"]),
+            *servers,
+            limits.Program(SLOWER_HASH, directory, lambda asked: ["hash", *asked, "sha512"]),  # type: ignore[misc]
+            limits.Program(BOTH_HASHES, directory, lambda asked: ["hash", *asked, "md5", "sha512"]),  # type: ignore[misc]
+            limits.Server(RECEIVED, directory, lambda port: ["receive", port, file, "drop"]),
+            limits.Server(RECEIVED_HASHED, directory, lambda port: ["receive", port, file, "hash"]),
+            limits.Server(ALL, directory, lambda port: ["receive", port, file, "all"]),
         ]
 
-    def upload(streams: int) -> Callable[[Subject], Sample]:
-        def measure(server: Subject) -> Sample:
-            file = data.noise(SIZE // streams)
-            if isinstance(server, Hashes):
-                return server.hash(file, streams)
+    def upload(streams: int) -> Callable[[Any], Sample]:
+        def measure(server: Any) -> Sample:
+            file = data.noise(size // streams)
+            if isinstance(server, limits.Program):
+                report, cpu, peak = server.run([str(file), str(streams)])
+                return Sample(size / MIB / report["seconds"], size / GIB, report, cpu, peak)
+            if isinstance(server, limits.Server):
+                return moved(server, file=str(file), paths=["/"] * streams)
             images = [data.new_image(server) for _ in range(streams)]
             sample = moved(server, file=str(file), paths=[f"/v2/images/{image}/file" for image in images])
             for image in images:
@@ -83,13 +60,13 @@ def uploads() -> Scene:
 
         return measure
 
-    one, eight = upload(1), upload(8)
-    four_times = Target("at least 4 times Glance", factor=4)
-    nearly = Target("at least 0.9 times the slower hash alone", factor=0.9)
-    cases = [
-        Case("upload, 1 GiB, 1 stream", "MiB/s", one, target=four_times),
-        Case("upload, 1 GiB, 1 stream, against the hash", "MiB/s", one, target=nearly, baseline="slower hash alone", without=["glance"]),
-        # On SQLite Glance refuses some of eight at once, because the database is locked.
-        Case("upload, 128 MiB each, 8 streams", "MiB/s", eight, baseline="both hashes", without=["glance"]),
+    targets = [
+        Target("at least 0.9 times the slower hash alone", factor=0.9, against=SLOWER_HASH),
+        Target("at least 4 times Glance", factor=4),
     ]
-    return Scene("uploads", start, cases)
+    cases = [
+        Case(f"upload, {size // MIB} MiB, 1 stream", "MiB/s", upload(1), targets=targets, work="GiB"),
+        # On SQLite Glance refuses some of eight at once, because the database is locked.
+        Case(f"upload, {size // 8 // MIB} MiB each, 8 streams", "MiB/s", upload(8), without=["glance"], work="GiB"),
+    ]
+    return Scene("uploads", "Uploads", start, cases)

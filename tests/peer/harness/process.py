@@ -64,7 +64,7 @@ class ServerProcess:
                 if time.monotonic() > deadline:
                     self.kill()
                     raise NotReady(f"{url} silent for {timeout} s: {error}\n{self.log_tail()}") from error
-            time.sleep(0.05)
+            time.sleep(0.01)
 
     def stop(self, patience: float = 10.0) -> None:
         """Asks the group to end and, when it does not, makes it."""
