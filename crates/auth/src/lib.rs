@@ -18,6 +18,6 @@ pub use context::{Context, Scope, new_request_id};
 pub use credentials::Credentials;
 pub use error::Error;
 pub use identity::{Identity, Unauthenticated};
-pub use policy::{Action, Denied, Policy, PolicyConfig, Target, Value};
+pub use policy::{Action, Attributes, Denied, Policy, PolicyConfig, Target, Value};
 pub use protect::{Access, ProtectionError, ProtectionFormat, Protections};
 pub use trusted::{Peer, TrustedSources};

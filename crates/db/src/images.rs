@@ -194,11 +194,15 @@ impl<'a> Images<'a> {
 
     /// The image, if it is there and the scope reaches it; else [`Error::NotFound`].
     pub async fn get(&self, scope: &Scope, id: &ImageId) -> Result<ImageRecord> {
+        Ok(Arc::unwrap_or_clone(self.get_shared(scope, id).await?))
+    }
+
+    /// The same for those who only read, as others who ask may have it already.
+    pub async fn get_shared(&self, scope: &Scope, id: &ImageId) -> Result<Arc<ImageRecord>> {
         let asked = Asked::Image(scope.clone(), *id);
         let dialect = self.db.dialect();
         let found = self.db.look(One { dialect, asked }).await?.pop();
-        let found = found.ok_or(Error::NotFound(*id))?;
-        Ok(Arc::unwrap_or_clone(found))
+        found.ok_or(Error::NotFound(*id))
     }
 
     /// All images in one of these statuses, whoever they belong to, oldest first. For workers that tidy up.

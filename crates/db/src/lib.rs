@@ -58,7 +58,7 @@ pub use query::{
     Comparison, Direction, ImageQuery, MemberFilter, NumberColumn, NumberFilter, Sort, SortKey,
     TimeColumn, TimeFilter, VisibilityFilter, WordColumn, WordFilter,
 };
-pub use record::{ImageRecord, LocationRecord, LocationStatus};
+pub use record::{ImageRecord, LocationRecord, LocationStatus, Shown};
 pub use schema::{SCHEMA_VERSION, Synced};
 pub use scope::Scope;
 pub use tags::Tags;

@@ -1,7 +1,12 @@
 //! Rows as plain data, and how they are read.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ConnectionTrait, Order, QueryResult, Statement, TryGetable,
@@ -18,6 +23,38 @@ use crate::{
     source::{Columns, Named, Source},
     unreadable::skip,
 };
+
+/// The text that somebody has made of a record, kept for whoever is shown the same record next.
+///
+/// What is in it is not known here. It goes where the record goes; a copy, which may be changed, begins without.
+#[derive(Default)]
+pub struct Shown(OnceLock<Bytes>);
+
+impl Shown {
+    /// The text, which is made by the first who asks. It must follow from the record alone.
+    pub fn text(&self, make: impl FnOnce() -> Bytes) -> &Bytes {
+        self.0.get_or_init(make)
+    }
+}
+
+impl Clone for Shown {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// It says nothing that the record does not say.
+impl PartialEq for Shown {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shown").finish_non_exhaustive()
+    }
+}
 
 /// An image: its row and what hangs on it.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,6 +103,8 @@ pub struct ImageRecord {
     pub tags: Vec<String>,
     /// Where the data is: the active locations, oldest first.
     pub locations: Vec<LocationRecord>,
+    /// What was made of this for those who ask.
+    pub shown: Shown,
 }
 
 /// Where a copy of an image's data lies.
@@ -275,6 +314,7 @@ fn image(columns: Columns<'_>, dialect: Dialect) -> Result<ImageRecord> {
         properties: Vec::new(),
         tags: Vec::new(),
         locations: Vec::new(),
+        shown: Shown::default(),
     })
 }
 
@@ -485,6 +525,15 @@ pub(crate) fn stored_bytes(bytes: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_is_made_once_and_not_copied_with_its_record() {
+        let shown = Shown::default();
+        assert_eq!(shown.text(|| Bytes::from_static(b"first")), "first");
+        assert_eq!(shown.text(|| Bytes::from_static(b"second")), "first");
+        assert_eq!(shown.clone().text(|| Bytes::from_static(b"third")), "third");
+        assert_eq!(shown, Shown::default(), "it says nothing of its own");
+    }
 
     #[test]
     fn keys_of_s3_are_not_told() {

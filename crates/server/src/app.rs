@@ -110,17 +110,17 @@ impl FromRequestParts<App> for Call {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _app: &App) -> Result<Self, ApiError> {
-        // Put there by `serve::answer` before routing; a request without it has not been authenticated.
+        // Put there by `serve::answer` before routing; a request without it has not been authenticated. Taken out, not
+        // copied, as are the headers: one handler takes one call, and nothing that comes after it reads either.
         let ctx = parts
             .extensions
-            .get::<Context>()
-            .cloned()
+            .remove::<Context>()
             .ok_or_else(ApiError::not_found)?;
         Ok(Self {
             ctx,
             method: parts.method.clone(),
             uri: parts.uri.clone(),
-            headers: parts.headers.clone(),
+            headers: std::mem::take(&mut parts.headers),
             peer: parts
                 .extensions
                 .get::<Peer>()

@@ -47,6 +47,10 @@ use crate::{
 /// Bytes of a response that may wait in memory for a slow client; hyper's default of 400 KiB adds up with many.
 const WRITE_BUFFER: usize = 64 * 1024;
 
+/// The same where the kernel sends files, so that hardly anything of a response waits here. It is also the most that is read
+/// at once, and every read of an upload costs a way from one task to another and back.
+const PLAIN_BUFFER: usize = 256 * 1024;
+
 /// How long transfers under way may go on after the order to stop.
 const DRAIN: Duration = Duration::from_secs(60);
 
@@ -177,12 +181,17 @@ where
     let answering = app.clone();
     let stream = FileSocket::new(stream, app.http.send_files);
     let spans = stream.spans();
+    let buffer = match spans {
+        Some(_) => PLAIN_BUFFER,
+        None => WRITE_BUFFER,
+    };
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let (app, routes, spans) = (answering.clone(), routes.clone(), spans.clone());
-        async move {
+        // hyper keeps room for it as long as the connection lives, and most connections are idle.
+        Box::pin(async move {
             let response = answer(app, routes, peer, request.map(Body::new)).await;
             Ok::<_, Infallible>(WireBody::of(response, spans.as_ref()))
-        }
+        })
     });
     let mut builder = http1::Builder::new();
     builder
@@ -190,7 +199,7 @@ where
         .header_read_timeout(app.http.head_timeout)
         // Some clients close their sending side after the request and still want the answer.
         .half_close(true)
-        .max_buf_size(WRITE_BUFFER);
+        .max_buf_size(buffer);
     let connection = graceful.watch(builder.serve_connection(
         TokioIo::new(StallGuard::new(stream, app.http.stall_timeout)),
         service,

@@ -1,5 +1,7 @@
 //! Create, show, update and delete an image.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 use vidimus_auth::{Access, Action, Context, Target};
 use vidimus_db::{self as db, ImageChanges, ImageRecord, LocationRecord, NewImage};
@@ -158,8 +160,9 @@ impl ImageService {
     }
 
     /// The image as the caller may see it.
-    pub async fn show_image(&self, ctx: &Context, id: &ImageId) -> Result<ImageRecord> {
-        let record = self.find_image(ctx, id).await?;
+    pub async fn show_image(&self, ctx: &Context, id: &ImageId) -> Result<Arc<ImageRecord>> {
+        let found = self.parts.db.images().get_shared(&scope(ctx), id).await;
+        let record = found_image(id, found)?;
         self.enforce_on(ctx, Action::GetImage, &record)?;
         Ok(record)
     }
@@ -273,10 +276,7 @@ impl ImageService {
 
     /// The image if the caller's scope contains it.
     pub(crate) async fn find_image(&self, ctx: &Context, id: &ImageId) -> Result<ImageRecord> {
-        match self.parts.db.images().get(&scope(ctx), id).await {
-            Err(db::Error::NotFound(_)) => Err(Error::ImageNotFound(id.to_string())),
-            found => Ok(found?),
-        }
+        found_image(id, self.parts.db.images().get(&scope(ctx), id).await)
     }
 
     /// Asks the policy about an image that exists. Who may not even see it is told that it does not.
@@ -335,6 +335,13 @@ impl ImageService {
             .into_iter()
             .next()
             .map(|location| location.url)
+    }
+}
+
+fn found_image<T>(id: &ImageId, found: db::Result<T>) -> Result<T> {
+    match found {
+        Err(db::Error::NotFound(_)) => Err(Error::ImageNotFound(id.to_string())),
+        found => Ok(found?),
     }
 }
 

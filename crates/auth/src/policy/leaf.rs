@@ -209,7 +209,7 @@ impl Template {
             let text = match piece {
                 Piece::Text(text) => Cow::Borrowed(&**text),
                 Piece::Attribute(name) => match target.get(name) {
-                    Some(value) => value.text(),
+                    Some(value) => value.into_text(),
                     None => return Ok(None),
                 },
                 // What Python writes equals nothing that is asked, nor does this: no header and no YAML can hold it.

@@ -29,7 +29,7 @@ use tracing::{debug, error, info, warn};
 pub use self::{
     action::Action,
     sample::sample,
-    target::{Target, Value},
+    target::{Attributes, Target, Value},
 };
 use self::{check::Question, file::Stamp, rules::RuleSet};
 use crate::{Context, Error, Scope};

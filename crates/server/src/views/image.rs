@@ -5,6 +5,7 @@
 
 use std::{cell::RefCell, fmt, sync::Arc};
 
+use bytes::Bytes;
 use serde::{
     Serialize, Serializer,
     ser::{Error, SerializeMap},
@@ -13,6 +14,8 @@ use serde_json::{Map, Value};
 use vidimus_auth::Context;
 use vidimus_service::{ImageRecord, ImageService};
 use vidimus_types::{ImageStatus, iso_seconds};
+
+use crate::json::python_json;
 
 /// Properties that the server keeps on an image for itself.
 const HIDDEN: &[&str] = &["os_glance_stage_host", "os_glance_hash_op_host"];
@@ -46,15 +49,48 @@ const ATTRIBUTES: &[&str] = &[
     "stores",
 ];
 
+/// An image as JSON.
+///
+/// What everybody sees alike is written once and kept with the record, which the database layer gives to all who ask until
+/// somebody commits a change. Most images are shown many times before they change.
+pub(crate) fn image_json(service: &ImageService, ctx: &Context, record: &ImageRecord) -> Bytes {
+    let write = || Bytes::from(python_json(&image_view(service, ctx, record), false));
+    // Where the data of a deactivated image is, and protected properties, some see and others not.
+    let is_alike =
+        record.status != ImageStatus::Deactivated && service.config().protections.is_none();
+    if is_alike {
+        record.shown.text(write).clone()
+    } else {
+        write()
+    }
+}
+
+/// Images, one after the other, as a JSON array.
+pub(crate) fn images_json(
+    service: &ImageService,
+    ctx: &Context,
+    records: &[Arc<ImageRecord>],
+    array: &mut Vec<u8>,
+) {
+    array.push(b'[');
+    for (position, record) in records.iter().enumerate() {
+        if position > 0 {
+            array.extend_from_slice(b", ");
+        }
+        array.extend_from_slice(&image_json(service, ctx, record));
+    }
+    array.push(b']');
+}
+
 /// An image, to be written as JSON.
-pub(crate) struct ImageView<'a> {
+struct ImageView<'a> {
     service: &'a ImageService,
     ctx: &'a Context,
     record: &'a ImageRecord,
 }
 
 /// An image. Custom properties come first; one that has the name of an attribute keeps its place and loses its value.
-pub(crate) fn image_view<'a>(
+fn image_view<'a>(
     service: &'a ImageService,
     ctx: &'a Context,
     record: &'a ImageRecord,
@@ -63,20 +99,6 @@ pub(crate) fn image_view<'a>(
         service,
         ctx,
         record,
-    }
-}
-
-/// Images, one after the other, to be written as a JSON array.
-pub(crate) struct ImageViews<'a> {
-    pub(crate) service: &'a ImageService,
-    pub(crate) ctx: &'a Context,
-    pub(crate) records: &'a [Arc<ImageRecord>],
-}
-
-impl<'a> Serialize for ImageViews<'a> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let view = |record: &'a Arc<ImageRecord>| image_view(self.service, self.ctx, record);
-        serializer.collect_seq(self.records.iter().map(view))
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use vidimus_service::MemberRecord;
 use vidimus_types::{CachedImage, ImageId, iso_seconds};
 
-pub(crate) use image::{ImageViews, image_view};
+pub(crate) use image::{image_json, images_json};
 
 /// A member of an image.
 pub(crate) fn member_view(member: &MemberRecord) -> Value {

@@ -253,7 +253,8 @@ impl Site {
     }
 
     async fn show(&self, id: &ImageId) -> ImageRecord {
-        self.service.show_image(&self.member, id).await.unwrap()
+        let shown = self.service.show_image(&self.member, id).await;
+        std::sync::Arc::unwrap_or_clone(shown.unwrap())
     }
 
     async fn task(&self, id: &ImageId) -> TaskRecord {

@@ -61,7 +61,8 @@ async fn give(site: &Site, id: &ImageId, url: &str, sha512: Option<&str>) -> Res
 }
 
 async fn show(site: &Site, id: &ImageId) -> ImageRecord {
-    site.service.show_image(&site.ctx, id).await.unwrap()
+    let shown = site.service.show_image(&site.ctx, id).await;
+    std::sync::Arc::unwrap_or_clone(shown.unwrap())
 }
 
 fn is_locked(record: &ImageRecord) -> bool {

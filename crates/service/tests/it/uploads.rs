@@ -63,7 +63,7 @@ async fn a_refused_format_leaves_nothing_behind() {
     );
     let record = site.service.show_image(&site.ctx, &id).await.unwrap();
     assert_eq!(
-        (record.status, record.size, record.checksum),
+        (record.status, record.size, record.checksum.clone()),
         (ImageStatus::Queued, None, None)
     );
     assert!(site.stored_files().is_empty());
