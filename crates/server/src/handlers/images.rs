@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use vidimus_service::{Error, ImageRecord, ImageSortKey};
 use vidimus_types::{
-    ImageStatus, MemberStatus, PatchDialect, PatchError, Visibility, parse_patch,
+    ImageStatus, MemberStatus, PatchDialect, PatchError, Visibility, parse_patch, python_json,
     schema::validate_image_body,
 };
 
@@ -19,7 +19,6 @@ use crate::{
     app::{App, Call},
     error::ApiError,
     extract::{image_id::image_id, json::json_body, query::list_link},
-    json::python_json,
     openapi::operation::{
         BAD, NO_IMAGE, OTHER_NODE_BROKEN, OTHER_NODE_GONE, Operation, UNEXPECTED, directions, named,
     },

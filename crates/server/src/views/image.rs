@@ -13,9 +13,7 @@ use serde::{
 use serde_json::{Map, Value};
 use vidimus_auth::Context;
 use vidimus_service::{ImageRecord, ImageService};
-use vidimus_types::{ImageStatus, iso_seconds};
-
-use crate::json::python_json;
+use vidimus_types::{ImageStatus, iso_seconds, python_json};
 
 /// Properties that the server keeps on an image for itself.
 const HIDDEN: &[&str] = &["os_glance_stage_host", "os_glance_hash_op_host"];
