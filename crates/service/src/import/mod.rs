@@ -248,7 +248,7 @@ impl ImageService {
         let service = self.clone();
         self.parts
             .tasks
-            .spawn(async move { service.run_import(job).await });
+            .spawn(async move { Box::pin(service.run_import(job)).await });
         Ok(Done::Here)
     }
 
