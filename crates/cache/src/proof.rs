@@ -35,8 +35,6 @@ impl Checks {
             .clone()
             .filter_map(|(name, value)| {
                 let algorithm = Algorithm::find(name)?;
-                // A machine in FIPS mode knows the name and refuses the work.
-                Hasher::new(algorithm).ok()?;
                 Some((algorithm, value.to_ascii_lowercase()))
             })
             .collect();

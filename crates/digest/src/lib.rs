@@ -4,7 +4,7 @@
 //! it fetched, the client verifies what it downloaded. Not its job: reading the data, or comparing in constant time
 //! (checksums of images are public).
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
 
 use openssl::hash::MessageDigest;
 
@@ -25,6 +25,19 @@ const NAMES: &[(&str, &str)] = &[
     ("blake2s", "blake2s256"),
 ];
 
+/// The algorithms of [`NAMES`] that work here. Asked once: OpenSSL takes locks and memory for each answer, and every
+/// download of a cached image wants one.
+static FOUND: LazyLock<Vec<Option<Algorithm>>> = LazyLock::new(|| {
+    let found = NAMES.iter().map(|(name, openssl_name)| {
+        let digest = MessageDigest::from_name(openssl_name)?;
+        let algorithm = Algorithm { name, digest };
+        // A machine in FIPS mode knows the name and refuses the work.
+        Hasher::new(algorithm).ok()?;
+        Some(algorithm)
+    });
+    found.collect()
+});
+
 /// A hash algorithm by the name Python's hashlib gives it, which is how Glance's `hashing_algorithm` and an image's
 /// `os_hash_algo` spell it.
 #[derive(Clone, Copy)]
@@ -36,9 +49,8 @@ pub struct Algorithm {
 impl Algorithm {
     /// The algorithm called `name`, or `None` when it is unknown or this machine's OpenSSL has it switched off.
     pub fn find(name: &str) -> Option<Self> {
-        let (name, openssl_name) = NAMES.iter().find(|(known, _)| *known == name)?;
-        let digest = MessageDigest::from_name(openssl_name)?;
-        Some(Self { name, digest })
+        let at = NAMES.iter().position(|(known, _)| *known == name)?;
+        FOUND.get(at).copied().flatten()
     }
 
     /// MD5, the algorithm behind every image's `checksum`.
