@@ -17,7 +17,7 @@ pub(super) const WINDOW: u64 = 1024 * 1024;
 /// What is looked at at once in a file that was in memory so far.
 pub(super) const WIDEST: u64 = 8 * WINDOW;
 
-/// Samples of one look. Each costs a miss in the processor's caches, which shows when there are many.
+/// Samples of one look, at most. Each costs a miss in the processor's caches, which shows when there are many.
 const SAMPLES: u64 = 16;
 
 /// What is read of the disk at once; also the most the kernel reads ahead for one word of advice, whatever is asked.
@@ -25,7 +25,7 @@ const BLOCK: u64 = 128 * 1024;
 
 /// Whether the bytes from `start` to `end` seem to be in memory. `false` also where the file system cannot tell.
 pub(super) fn is_resident(file: &File, start: u64, end: u64) -> bool {
-    let step = ((end - start) / SAMPLES).max(WINDOW / SAMPLES) as usize;
+    let step = ((end - start) / SAMPLES).max(BLOCK) as usize;
     let last = end.saturating_sub(1);
     (start..end)
         .step_by(step)
