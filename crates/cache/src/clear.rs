@@ -1,25 +1,23 @@
 //! Removing cached images: one, or all.
 
 use std::{
-    collections::HashMap,
     io,
     sync::{Arc, PoisonError},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use vidimus_types::{ClearTarget, ImageId};
 
 use crate::{
     Inner,
     error::{Error, Result},
-    flight::Acquired,
+    flight::{Acquired, Grant},
+    follow::FillReader,
     index::Victim,
     layout::{self, sync_folder},
     record::Record,
 };
-
-/// How long an image that somebody works on is left alone before its file is looked at again.
-const BUSY: Duration = Duration::from_millis(5);
 
 /// What [`ImageCache::clear`](crate::ImageCache::clear) took away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,9 +61,7 @@ impl Inner {
     pub(crate) async fn clear(self: &Arc<Self>, target: ClearTarget) -> Result<Cleared> {
         let mut cleared = Cleared::default();
         if target.includes_cache() {
-            let inner = Arc::clone(self);
-            let all = self.tasks.spawn_blocking(move || inner.clear_all());
-            cleared = all.await.map_err(|_| Error::ShuttingDown)?;
+            cleared = self.clear_cached().await?;
         }
         if target.includes_queue() {
             cleared.queued = self.queue.clear().await?;
@@ -80,96 +76,168 @@ impl Inner {
     }
 
     /// Takes all cached images out of the index and has their files unlinked behind.
-    fn clear_all(self: &Arc<Self>) -> Cleared {
-        let (records, bytes) = self.index.take_all();
-        let cleared = Cleared {
-            images: records.len() as u64,
-            bytes,
-            queued: 0,
-        };
-        if records.is_empty() {
-            return cleared;
-        }
-        let noted = self.note_clear();
+    async fn clear_cached(self: &Arc<Self>) -> Result<Cleared> {
         let inner = Arc::clone(self);
-        let unlink = move || inner.unlink_cleared(records);
-        match noted {
-            Ok(()) => drop(self.tasks.spawn_blocking(unlink)),
-            Err(error) => {
-                tracing::warn!(%error, "a clear cannot be noted, so it waits for the files to be unlinked");
-                unlink();
+        // In a task of its own, which ends whether anybody waits for it or not.
+        let clear = self.tasks.spawn(async move {
+            let (images, bytes) = inner.index.clear();
+            if images > 0 {
+                let noting = Arc::clone(&inner);
+                let noted = inner.tasks.spawn_blocking(move || noting.note_clear());
+                let noted = noted.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+                let unlinking = Arc::clone(&inner);
+                let unlinked = inner.tasks.spawn(unlinking.unlink_all_cleared());
+                if let Err(error) = noted {
+                    tracing::warn!(%error, "a clear cannot be noted, so it waits for the files to be unlinked");
+                    // It ends well, or the process ends.
+                    let _ = unlinked.await;
+                }
             }
-        }
-        cleared
+            Cleared {
+                images,
+                bytes,
+                queued: 0,
+            }
+        });
+        clear.await.map_err(|_| Error::ShuttingDown)
     }
 
-    /// Says on the disk that what lies there is cleared, in case we do not live to unlink it.
-    ///
-    /// Not synced: a power loss in the second after a clear may bring copies back, which are as good as they were.
+    /// Says on the disk that what lies there is cleared, in case we do not live to unlink it. Survives a power loss.
     fn note_clear(&self) -> io::Result<()> {
         let mut clears = self.clears.lock().unwrap_or_else(PoisonError::into_inner);
         *clears += 1;
-        let note = fs_err::File::create(self.layout.clearing())?;
-        note.into_file().set_modified(SystemTime::now())
+        let note = fs_err::File::create(self.layout.clearing())?.into_file();
+        note.set_modified(SystemTime::now())?;
+        note.sync_all()?;
+        sync_folder(self.layout.dir())
     }
 
-    fn unlink_cleared(self: Arc<Self>, records: HashMap<ImageId, Record>) {
-        let mut left: Vec<_> = records.into_iter().collect();
-        let mut failed = 0_u64;
-        while !left.is_empty() {
-            let mut busy = Vec::new();
-            for (id, record) in left {
-                // The note stays, and the next start goes on.
-                if self.stop.is_cancelled() {
-                    return;
-                }
-                match self.flights.try_acquire(&id) {
-                    // Somebody verifies it, or fills it anew.
-                    None => busy.push((id, record)),
-                    // Filled anew: the file took the place of the old one.
-                    Some(_grant) if self.index.contains(&id) => self.index.gone(&record),
-                    Some(grant) => {
-                        let unlinked = self.unlink(Victim { id, record, grant });
-                        failed += u64::from(unlinked.is_err());
-                    }
-                }
+    /// Unlinks the files of all cleared images, each by whoever holds its image: first those that nobody holds, then the
+    /// others as their turn comes.
+    ///
+    /// No holder waits for this work while there is any at its own image, or the two would wait for each other: one that
+    /// verifies waits for nothing, and one that wants room for a fill begins with [`Self::finish_clear`].
+    async fn unlink_all_cleared(self: Arc<Self>) {
+        let inner = Arc::clone(&self);
+        let idle = self.tasks.spawn_blocking(move || inner.unlink_idle());
+        let Ok((held, mut all_gone)) = idle.await else {
+            return;
+        };
+        let mut held: FuturesUnordered<_> =
+            held.into_iter().map(|id| self.unlink_in_turn(id)).collect();
+        let unlink_held = async {
+            while let Some(is_gone) = held.next().await {
+                all_gone &= is_gone;
             }
-            left = busy;
-            if !left.is_empty() {
-                std::thread::sleep(BUSY);
+        };
+        tokio::select! {
+            biased;
+            // The note stays, and the next start goes on.
+            () = self.stop.cancelled() => return,
+            () = unlink_held => {}
+        }
+        let inner = Arc::clone(&self);
+        let end = self.tasks.spawn_blocking(move || inner.end_clear(all_gone));
+        // Otherwise the note stays.
+        let _ = end.await;
+    }
+
+    /// Unlinks the cleared files of images that nobody holds; the others, and whether all went well.
+    fn unlink_idle(self: &Arc<Self>) -> (Vec<ImageId>, bool) {
+        let mut held = Vec::new();
+        let mut all_gone = true;
+        for id in self.index.cleared_ids() {
+            if self.stop.is_cancelled() {
+                break;
+            }
+            match self.flights.try_acquire(&id) {
+                Some(_grant) => all_gone &= self.unlink_cleared(&id).is_ok(),
+                None => held.push(id),
             }
         }
-        self.sync_removals();
+        (held, all_gone)
+    }
+
+    /// Unlinks the file of a cleared image that somebody verifies, or fills anew. `false` if that failed.
+    async fn unlink_in_turn(self: &Arc<Self>, id: ImageId) -> bool {
+        while self.index.is_cleared(&id) {
+            let grant = match self.flights.acquire(&id) {
+                Acquired::Granted(grant) => grant,
+                // Whoever began it has unlinked the file.
+                Acquired::Filling(_) => break,
+                Acquired::Busy(turn) => match turn.await {
+                    Some(grant) => grant,
+                    None => continue,
+                },
+            };
+            return self.finish_clear(id, grant).await.is_some();
+        }
+        true
+    }
+
+    /// Unlinks what a clear left of an image, if it did. Without the grant, that failed and the image is cached again.
+    pub(crate) async fn finish_clear(
+        self: &Arc<Self>,
+        id: ImageId,
+        grant: Grant<ImageId, FillReader>,
+    ) -> Option<Grant<ImageId, FillReader>> {
+        if !self.index.is_cleared(&id) {
+            return Some(grant);
+        }
+        let inner = Arc::clone(self);
+        // The grant goes along: should the caller leave, nobody may fill the image before its file is gone.
+        let unlink = move || inner.unlink_cleared(&id).is_ok().then_some(grant);
+        self.tasks.spawn_blocking(unlink).await.ok().flatten()
+    }
+
+    /// Only for the holder of the image's grant.
+    fn unlink_cleared(&self, id: &ImageId) -> io::Result<()> {
+        match self.index.take_cleared(id) {
+            Some(record) => self.unlink_file(id, record),
+            None => Ok(()),
+        }
+    }
+
+    fn end_clear(&self, all_gone: bool) {
+        let is_durable = self.sync_removals();
         let mut clears = self.clears.lock().unwrap_or_else(PoisonError::into_inner);
         *clears = clears.saturating_sub(1);
         if *clears == 0
-            && failed == 0
+            && all_gone
+            && is_durable
             && let Err(error) = layout::remove_file(&self.layout.clearing())
         {
             tracing::warn!(%error, "the note of a clear cannot be removed; the next start empties the cache again");
         }
     }
 
-    /// Unlinks the file of an image that has left the index. On failure it comes back and stays a cached image, for
-    /// its bytes are still there and are still the image's.
+    /// Unlinks the file of an image that has left the index, and gives the image free.
     pub(crate) fn unlink(&self, victim: Victim) -> io::Result<()> {
         let Victim { id, record, grant } = victim;
-        let unlinked = layout::remove_file(&self.layout.complete(&id));
-        match &unlinked {
-            Ok(()) => self.index.gone(&record),
-            Err(error) => {
-                tracing::error!(image.id = %id, %error, "a cached image cannot be removed");
-                self.index.put_back(id, record);
-            }
-        }
+        let unlinked = self.unlink_file(&id, record);
         drop(grant);
         unlinked
     }
 
+    /// On failure the image comes back and stays a cached one, for its bytes are still there and are still the image's.
+    fn unlink_file(&self, id: &ImageId, record: Record) -> io::Result<()> {
+        let unlinked = layout::remove_file(&self.layout.complete(id));
+        match &unlinked {
+            Ok(()) => self.index.gone(&record),
+            Err(error) => {
+                tracing::error!(image.id = %id, %error, "a cached image cannot be removed");
+                self.index.put_back(*id, record);
+            }
+        }
+        unlinked
+    }
+
     /// Lets removals somebody asked for outlive a power loss. Evictions need not.
-    fn sync_removals(&self) {
-        if let Err(error) = sync_folder(self.layout.dir()) {
+    fn sync_removals(&self) -> bool {
+        let synced = sync_folder(self.layout.dir());
+        if let Err(error) = &synced {
             tracing::warn!(%error, "removed cached images may come back after a power loss");
         }
+        synced.is_ok()
     }
 }

@@ -14,4 +14,6 @@ pub struct CacheConfig {
     pub stall_time: Duration,
     /// No fill starts that would leave less than this on the disk.
     pub free_space_reserve_bytes: u64,
+    /// An image of this size or more is read from a file of this machine without staying in memory behind the reader.
+    pub large_from_bytes: u64,
 }

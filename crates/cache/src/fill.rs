@@ -4,17 +4,10 @@
 //! becomes a hit only after the bytes were verified and are on the disk for good: a crash leaves a file in `incomplete/`
 //! that the next start removes. Where the bytes come from is the caller's business; this module is handed a stream.
 
-use std::{
-    fmt,
-    fs::File,
-    io,
-    os::unix::fs::FileExt,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, fs::File, io, os::unix::fs::FileExt, sync::Arc, time::SystemTime};
 
 use bytes::Bytes;
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::Stream;
 use tokio::task::JoinHandle;
 use vidimus_digest::Hasher;
 use vidimus_types::ImageId;
@@ -28,10 +21,9 @@ use crate::{
     layout::{self, sync_folder},
     proof::{Checks, Proof},
     record::{Record, Stamp},
+    source::{self, Batches, Source},
+    verify::hash_file,
 };
-
-/// What is collected from the source before it is written; as much again is being written meanwhile.
-const BATCH_BYTES: usize = 512 * 1024;
 
 /// How much is written before the disk is asked to begin with it, so that the sync at the end finds little to do.
 const SYNC_BYTES: u64 = 32 * 1024 * 1024;
@@ -65,6 +57,14 @@ impl FillPermit {
         self,
         source: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
     ) -> FillReader {
+        self.fill_from(async { Ok(Source::Stream(Box::pin(source))) })
+    }
+
+    /// As [`Self::fill`], from what `open` gives. It is awaited in the task.
+    pub fn fill_from(
+        self,
+        open: impl Future<Output = io::Result<Source>> + Send + 'static,
+    ) -> FillReader {
         let reader = FillReader::new(self.checks.size_bytes);
         self.rights.grant.begin(reader.clone());
         let inner = Arc::clone(&self.inner);
@@ -75,7 +75,7 @@ impl FillPermit {
             reader: reader.clone(),
             rights: Some(self.rights),
         };
-        inner.tasks.spawn(fill.run(source));
+        inner.tasks.spawn(fill.run(open));
         reader
     }
 }
@@ -99,12 +99,12 @@ struct Fill {
 }
 
 impl Fill {
-    async fn run(mut self, source: impl Stream<Item = io::Result<Bytes>> + Send) {
+    async fn run(mut self, open: impl Future<Output = io::Result<Source>> + Send) {
         let inner = Arc::clone(&self.inner);
         let outcome = tokio::select! {
             biased;
             () = inner.stop.cancelled() => Err(FillFailure::Stopped),
-            proof = self.copy(source) => proof,
+            proof = self.copy(open) => proof,
         };
         let outcome = match outcome {
             Ok(proof) => {
@@ -139,26 +139,89 @@ impl Fill {
     /// Brings the bytes into `incomplete/` and compares them.
     async fn copy(
         &mut self,
-        source: impl Stream<Item = io::Result<Bytes>> + Send,
+        open: impl Future<Output = io::Result<Source>> + Send,
     ) -> Result<Proof, FillFailure> {
-        let path = self.inner.layout.incomplete(&self.id);
-        let (writer, reader) = self.blocking(move || create(&path)).await?;
+        let stall_time = self.inner.config.stall_time;
+        let opened = source::unless_stalled(stall_time, open).await?;
+        let opened = opened.map_err(FillFailure::source)?;
+        let file = match &opened {
+            Source::File(file) => Some(Arc::clone(file)),
+            Source::Stream(_) => None,
+        };
+        let (path, size_bytes) = (
+            self.inner.layout.incomplete(&self.id),
+            self.checks.size_bytes,
+        );
+        let begin = move || {
+            let (writer, reader) = create(&path)?;
+            let is_cloned = match file {
+                Some(file) => source::clone_file(&writer, &file, size_bytes)?,
+                None => false,
+            };
+            if !is_cloned {
+                source::allocate(&writer, size_bytes)?;
+            }
+            Ok((writer, reader, is_cloned))
+        };
+        let (writer, reader, is_cloned) = self.blocking(begin).await?;
         // Nobody else sets it.
         let _ = self.reader.fill.file.set(Arc::new(reader));
         let hasher = self.checks.hasher().map_err(io::Error::other);
+        let hasher = hasher.map_err(FillFailure::local)?;
+        let digest = match opened {
+            _ if is_cloned => self.read_clone(hasher).await?,
+            Source::File(file) => {
+                let source = source::read_file(file, self.is_large());
+                self.write(source, writer, hasher).await?
+            }
+            Source::Stream(source) => self.write(source, writer, hasher).await?,
+        };
+        self.checks
+            .compare(digest)
+            .map_err(|wrong| FillFailure::WrongHash {
+                algorithm: wrong.algorithm.to_owned(),
+                expected: wrong.expected,
+                found: wrong.found,
+            })
+    }
+
+    /// All bytes are there already. What is in the copy is hashed, for only that will be served.
+    async fn read_clone(&mut self, hasher: Option<Hasher>) -> Result<Option<String>, FillFailure> {
+        let size_bytes = self.checks.size_bytes;
+        if let Some(rights) = &mut self.rights {
+            rights.reservation.wrote(size_bytes);
+        }
+        self.reader.fill.progress.advance(size_bytes);
+        self.inner.counters.cloned();
+        let (Some(mut hasher), Some(file)) = (hasher, self.reader.fill.file.get().cloned()) else {
+            return Ok(None);
+        };
+        let stop = self.inner.stop.clone();
+        self.blocking(move || {
+            // When it is stopped, nobody asks for the digest.
+            hash_file(&file, &mut hasher, || stop.is_cancelled())?;
+            hasher.finish().map(Some).map_err(io::Error::other)
+        })
+        .await
+    }
+
+    /// Writes what comes, and gives its hash.
+    async fn write(
+        &mut self,
+        source: source::Chunks,
+        writer: File,
+        hasher: Option<Hasher>,
+    ) -> Result<Option<String>, FillFailure> {
         let mut sink = Sink {
             file: Arc::new(writer),
             reader: self.reader.clone(),
-            hasher: hasher.map_err(FillFailure::local)?,
+            hasher,
             received: 0,
             syncing: None,
             synced_to: 0,
+            is_large: self.is_large(),
         };
-        let mut source = Batches {
-            source: Box::pin(source.fuse()),
-            stall_time: self.inner.config.stall_time,
-            failed: None,
-        };
+        let mut source = Batches::new(source, self.inner.config.stall_time);
         let expected = self.checks.size_bytes;
         let mut batch = source.next().await?;
         while let Some(chunks) = batch {
@@ -185,14 +248,11 @@ impl Fill {
             joined(syncing).await?;
         }
         let digest = sink.hasher.map(Hasher::finish).transpose();
-        let digest = digest.map_err(|error| FillFailure::local(io::Error::other(error)))?;
-        self.checks
-            .compare(digest)
-            .map_err(|wrong| FillFailure::WrongHash {
-                algorithm: wrong.algorithm.to_owned(),
-                expected: wrong.expected,
-                found: wrong.found,
-            })
+        digest.map_err(|error| FillFailure::local(io::Error::other(error)))
+    }
+
+    fn is_large(&self) -> bool {
+        self.checks.size_bytes >= self.inner.config.large_from_bytes
     }
 
     /// Makes verified bytes a cached image: onto the disk, under its name, into the index; in this order.
@@ -315,6 +375,8 @@ struct Sink {
     /// The disk at work on what was written so far.
     syncing: Option<JoinHandle<io::Result<()>>>,
     synced_to: u64,
+    /// Does not stay in memory behind its followers.
+    is_large: bool,
 }
 
 impl Sink {
@@ -333,8 +395,16 @@ impl Sink {
         if let Some(done) = self.syncing.take() {
             joined(done).await?;
         }
-        let file = Arc::clone(&self.file);
-        self.syncing = Some(tokio::task::spawn_blocking(move || file.sync_data()));
+        let (file, is_large) = (Arc::clone(&self.file), self.is_large);
+        // Not the last that came: most followers are close behind.
+        let end = self.synced_to;
+        self.syncing = Some(tokio::task::spawn_blocking(move || {
+            file.sync_data()?;
+            if is_large {
+                source::let_go(&file, 0, end);
+            }
+            Ok(())
+        }));
         self.synced_to = self.received;
         Ok(())
     }
@@ -366,48 +436,5 @@ impl Sink {
             self.hasher = Some(joined(hashed).await?);
         }
         self.sync_early().await
-    }
-}
-
-/// Collects what the source has ready.
-struct Batches<S> {
-    source: std::pin::Pin<Box<S>>,
-    stall_time: Duration,
-    failed: Option<io::Error>,
-}
-
-impl<S: Stream<Item = io::Result<Bytes>>> Batches<S> {
-    async fn next(&mut self) -> Result<Option<Vec<Bytes>>, FillFailure> {
-        if let Some(error) = self.failed.take() {
-            return Err(FillFailure::source(error));
-        }
-        let first = if self.stall_time.is_zero() {
-            self.source.next().await
-        } else {
-            let next = tokio::time::timeout(self.stall_time, self.source.next());
-            let stalled = |_| Some(Err(io::ErrorKind::TimedOut.into()));
-            next.await.unwrap_or_else(stalled)
-        };
-        let Some(first) = first else {
-            return Ok(None);
-        };
-        let mut batch = vec![first.map_err(FillFailure::source)?];
-        let mut length = batch[0].len();
-        while length < BATCH_BYTES {
-            match self.source.next().now_or_never() {
-                Some(Some(Ok(chunk))) => {
-                    length += chunk.len();
-                    batch.push(chunk);
-                }
-                // Told with the next call, after what came before it is written.
-                Some(Some(Err(error))) => {
-                    self.failed = Some(error);
-                    break;
-                }
-                // The end is told again with the next call: the source is fused.
-                Some(None) | None => break,
-            }
-        }
-        Ok(Some(batch))
     }
 }

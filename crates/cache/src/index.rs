@@ -35,6 +35,8 @@ pub(crate) struct Index {
 pub(crate) struct State {
     records: HashMap<ImageId, Record>,
     evictor: Evictor,
+    /// Cleared images whose files are not unlinked yet: the job of whoever holds the image's grant.
+    cleared: HashMap<ImageId, Record>,
     unreported: HashMap<ImageId, u64>,
     space: Space,
     /// Something was not written to the index file yet.
@@ -74,6 +76,7 @@ impl Index {
             state: Mutex::new(State {
                 records: HashMap::new(),
                 evictor: Evictor::new(max_size_bytes),
+                cleared: HashMap::new(),
                 unreported: HashMap::new(),
                 space: Space::default(),
                 is_unsaved: true,
@@ -310,21 +313,43 @@ impl Index {
         state.take(id)
     }
 
-    /// Takes all images out of the index; their bytes count until [`Self::gone`] or [`Self::put_back`].
+    /// Takes all images out of the index, to be unlinked one by one; how many, and their bytes, which count until then.
     ///
     /// At one stroke, however many there are.
-    pub(crate) fn take_all(&self) -> (HashMap<ImageId, Record>, u64) {
+    pub(crate) fn clear(&self) -> (u64, u64) {
         let mut guard = self.lock();
         let state = &mut *guard;
-        let records = std::mem::take(&mut state.records);
+        let mut records = std::mem::take(&mut state.records);
         let order = state.evictor.forget_all();
         let unreported = std::mem::take(&mut state.unreported);
-        let bytes = std::mem::take(&mut state.space.used);
+        let (images, bytes) = (records.len() as u64, std::mem::take(&mut state.space.used));
         state.space.leaving += bytes;
-        state.is_unsaved = true;
+        state.is_unsaved |= images > 0;
+        // An image is in one of the two: none is cached again before what was cleared of it is unlinked.
+        if state.cleared.is_empty() {
+            std::mem::swap(&mut state.cleared, &mut records);
+        } else {
+            state.cleared.extend(records.drain());
+        }
         drop(guard);
-        drop((order, unreported));
-        (records, bytes)
+        drop((order, unreported, records));
+        (images, bytes)
+    }
+
+    /// The cleared images whose files are not unlinked yet.
+    pub(crate) fn cleared_ids(&self) -> Vec<ImageId> {
+        self.lock().cleared.keys().copied().collect()
+    }
+
+    /// Whether the file of a cleared image is not unlinked yet.
+    pub(crate) fn is_cleared(&self, id: &ImageId) -> bool {
+        self.lock().cleared.contains_key(id)
+    }
+
+    /// Takes a cleared image, to unlink it; its bytes count until [`Self::gone`] or [`Self::put_back`]. Only for the holder
+    /// of the image's grant.
+    pub(crate) fn take_cleared(&self, id: &ImageId) -> Option<Record> {
+        self.lock().cleared.remove(id)
     }
 
     /// Takes out images of `need_bytes` together, with their grants. `None` when that cannot be had.

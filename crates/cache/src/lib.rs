@@ -34,6 +34,7 @@ mod prune;
 mod queue;
 mod record;
 mod recover;
+mod source;
 mod sync;
 mod verify;
 
@@ -58,6 +59,7 @@ pub use proof::Expected;
 pub use prune::Pruned;
 pub use queue::{Queue, QueueFailure};
 pub use record::{Access, Entry};
+pub use source::{Chunks, Source};
 pub use verify::Verification;
 
 /// The image cache of one node. Cheap to clone; all clones are one cache.
@@ -194,8 +196,8 @@ impl ImageCache {
     /// Removes the cached images, the queue, or both. Open readers keep their files, and running fills go on and
     /// are cached.
     ///
-    /// None of the images is a hit from here on, nor after a crash. The files are unlinked behind, and their bytes are
-    /// [occupied](Self::occupied_bytes) until then.
+    /// None of the images is a hit from here on, nor after a crash or a power cut. The files are unlinked behind, and their
+    /// bytes are [occupied](Self::occupied_bytes) until then.
     pub async fn clear(&self, target: ClearTarget) -> Result<Cleared> {
         self.inner.clear(target).await
     }

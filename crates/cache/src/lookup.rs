@@ -172,6 +172,9 @@ impl Inner {
                     if self.stop.is_cancelled() {
                         return Err(BypassReason::ShuttingDown);
                     }
+                    let Some(grant) = self.finish_clear(*id, grant).await else {
+                        continue;
+                    };
                     let reservation = self.reserve(checks.size_bytes).await?;
                     return Ok(Lookup::Miss(FillPermit {
                         inner: Arc::clone(self),
@@ -218,14 +221,18 @@ impl Inner {
     /// Opens the file of a cached image; `None` when it is another than the one that was verified.
     async fn open(&self, id: &ImageId, stamp: Stamp) -> io::Result<Option<Arc<File>>> {
         let path = self.layout.complete(id);
-        let opened = tokio::task::spawn_blocking(move || {
-            let file = match layout::open_file(&path) {
-                Ok(file) => file,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(error),
-            };
+        let same = move |file: File| {
             let is_same = Stamp::of(&file.metadata()?) == stamp;
             Ok(is_same.then(|| Arc::new(file)))
+        };
+        // The way to another thread and back would cost more than all the rest of a hit.
+        if let Some(file) = layout::open_at_once(&path) {
+            return same(file);
+        }
+        let opened = tokio::task::spawn_blocking(move || match layout::open_file(&path) {
+            Ok(file) => same(file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
         });
         opened.await.map_err(io::Error::other)?
     }

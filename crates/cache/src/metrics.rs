@@ -15,7 +15,9 @@ pub struct CacheCounters {
     pub bypassed: u64,
     /// Fills that ended with the image's own bytes on the disk.
     pub filled: u64,
-    /// Fills that did not.
+    /// Fills, well ended or not, that moved no bytes because the file system shares blocks between files.
+    pub cloned: u64,
+    /// Fills that did not end well.
     pub fills_failed: u64,
     /// Cached images given up for others.
     pub evicted: u64,
@@ -30,6 +32,7 @@ pub(crate) struct Counters {
     followed: AtomicU64,
     bypassed: AtomicU64,
     filled: AtomicU64,
+    cloned: AtomicU64,
     fills_failed: AtomicU64,
     evicted: AtomicU64,
     damaged: AtomicU64,
@@ -56,6 +59,10 @@ impl Counters {
         self.filled.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn cloned(&self) {
+        self.cloned.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn fill_failed(&self) {
         self.fills_failed.fetch_add(1, Ordering::Relaxed);
     }
@@ -76,6 +83,7 @@ impl Counters {
             followed: read(&self.followed),
             bypassed: read(&self.bypassed),
             filled: read(&self.filled),
+            cloned: read(&self.cloned),
             fills_failed: read(&self.fills_failed),
             evicted: read(&self.evicted),
             damaged: read(&self.damaged),

@@ -1,6 +1,6 @@
 //! Room under the limit: taken before a fill, made by eviction.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use crate::{
     Inner,
@@ -16,9 +16,6 @@ pub struct Pruned {
     /// Their bytes.
     pub bytes: u64,
 }
-
-/// How long a fill waits for files that others are unlinking.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Inner {
     /// Takes room for a fill, evicting as needed; the fill may write as soon as this returns.
@@ -50,10 +47,11 @@ impl Inner {
                 continue;
             }
             if missing_bytes == 0 {
-                // Others are unlinking enough. A clear may be waiting for the very image that room is wanted for, so not for ever.
-                tokio::time::timeout(PATIENCE, freed)
-                    .await
-                    .map_err(|_| BypassReason::NoRoom)?;
+                // Others are unlinking enough, and none of them waits for a fill: see `clear`.
+                tokio::select! {
+                    () = freed => {}
+                    () = self.stop.cancelled() => return Err(BypassReason::ShuttingDown),
+                }
                 continue;
             }
             // Before anything is evicted in vain.

@@ -96,7 +96,9 @@ impl Inner {
             Found::Open(_, stamp) | Found::Closed(stamp) if !checks.has_hash() => Some(stamp),
             Found::Open(..) | Found::Closed(..) | Found::Unproven => None,
         };
-        let is_abandoned = || grant.is_doomed() || self.stop.is_cancelled();
+        // Cleared, removed, or stopped: nobody wants to know, and whoever unlinks the file waits for this.
+        let is_abandoned =
+            || grant.is_doomed() || !self.index.contains(&id) || self.stop.is_cancelled();
         match check_file(&path, checks, stamp, is_abandoned).map_err(failed)? {
             Checked::Intact(file, stamp, proof) => {
                 let file = Arc::new(file);
@@ -112,8 +114,8 @@ impl Inner {
                 }
             }
             Checked::Damaged(reason) => self.drop_damaged(id, grant, &reason),
-            Checked::Abandoned if grant.is_doomed() => self.drop_cached(id, grant),
-            Checked::Abandoned => Err(Error::ShuttingDown),
+            Checked::Abandoned if self.stop.is_cancelled() => Err(Error::ShuttingDown),
+            Checked::Abandoned => self.drop_cached(id, grant),
         }
     }
 
@@ -181,7 +183,7 @@ fn check_file(
 }
 
 /// Whether the file was read to its end.
-fn hash_file(
+pub(crate) fn hash_file(
     file: &File,
     hasher: &mut Hasher,
     is_abandoned: impl Fn() -> bool,

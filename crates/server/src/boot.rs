@@ -133,6 +133,7 @@ pub async fn open_cache(settings: &Settings) -> Result<ImageCache, BootError> {
         max_size_bytes: settings.cache.max_size_bytes,
         stall_time: settings.cache.stall_time,
         free_space_reserve_bytes: settings.cache.free_space_reserve_bytes,
+        large_from_bytes: crate::memory::large_from_bytes(),
     };
     ImageCache::open(config)
         .await
@@ -171,6 +172,7 @@ pub fn stores(settings: &Settings) -> Result<StoreSet, BootError> {
             file_perm: file.file_perm,
             chunk_size: file.chunk_size,
             thin_provisioning: file.thin_provisioning,
+            large_from_bytes: crate::memory::large_from_bytes(),
         };
         let store = FilesystemStore::new(config).map_err(|error| {
             BootError::new(format!("store `{}` cannot be opened", definition.id), error)
@@ -269,6 +271,7 @@ fn staging(settings: &Settings) -> Result<Arc<dyn Store>, BootError> {
         file_perm: 0,
         chunk_size: 64 * 1024,
         thin_provisioning: false,
+        large_from_bytes: crate::memory::large_from_bytes(),
     };
     let store = FilesystemStore::new(config).map_err(|error| failed(Box::new(error)))?;
     Ok(Arc::new(store))

@@ -13,6 +13,7 @@ mod extract;
 mod forwarded;
 mod handlers;
 mod local_call;
+mod memory;
 pub mod openapi;
 mod router;
 mod routes;

@@ -9,7 +9,9 @@ use std::{fmt, fs::File, io, pin::Pin, sync::Arc, time::Duration};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
 use vidimus_auth::{Action, Context};
-use vidimus_cache::{Expected, FillPart, FillParts, FillPermit, FillReader, ImageCache, Lookup};
+use vidimus_cache::{
+    self as cache, Expected, FillPart, FillParts, FillPermit, FillReader, ImageCache, Lookup,
+};
 use vidimus_db::ImageRecord;
 use vidimus_store::{ByteStream, Location, StoreRead};
 use vidimus_types::{ByteRange, ImageId, ImageStatus};
@@ -149,7 +151,7 @@ impl ImageService {
         {
             Lookup::Hit(_) => return Ok(()),
             Lookup::Filling(reader) => reader,
-            Lookup::Miss(permit) => permit.fill(source.lazy_stream(ByteRange::whole(size_bytes))),
+            Lookup::Miss(permit) => permit.fill_from(source.for_fill()),
             Lookup::Bypass(reason) => {
                 return Err(PrefetchError::Failed(format!(
                     "the cache cannot take it: {}",
@@ -333,8 +335,19 @@ impl Source {
         Box::pin(stream::once(opened).map(flatten).flatten())
     }
 
+    /// All of the data, for the cache. A file is handed over as such: the cache may be able to clone it.
+    async fn for_fill(self) -> io::Result<cache::Source> {
+        let whole = ByteRange::whole(self.size_bytes);
+        match self.open_any(Some(whole), Parts::ReadOver).await {
+            Ok(Some(StoreRead::File { file, .. })) => Ok(cache::Source::File(file)),
+            Ok(Some(read)) => Ok(cache::Source::Stream(read.into_stream())),
+            Ok(None) => Err(io::ErrorKind::NotFound.into()),
+            Err(error) => Err(io::Error::other(error)),
+        }
+    }
+
     fn fill(self, permit: FillPermit, wanted: ByteRange) -> ImageBody {
-        let reader = permit.fill(self.clone().lazy_stream(wanted));
+        let reader = permit.fill_from(self.clone().for_fill());
         let (service, id, filled) = (self.service.clone(), self.id, reader.clone());
         self.service.parts.tasks.spawn(async move {
             if filled.finished().await.is_ok() {

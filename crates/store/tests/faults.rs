@@ -31,6 +31,7 @@ fn store(folder: &Path) -> FilesystemStore {
         file_perm: 0,
         chunk_size: 65_536,
         thin_provisioning: false,
+        large_from_bytes: u64::MAX,
     })
     .unwrap()
 }

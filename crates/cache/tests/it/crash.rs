@@ -47,6 +47,7 @@ async fn cache_of_child() -> Option<ImageCache> {
         max_size_bytes: LIMIT,
         stall_time: Duration::ZERO,
         free_space_reserve_bytes: 0,
+        large_from_bytes: u64::MAX,
     };
     Some(ImageCache::open(config).await.unwrap())
 }

@@ -13,7 +13,9 @@ mod flight;
 #[path = "../../src/progress.rs"]
 mod progress;
 
+mod clears;
 mod crash;
+mod disks;
 mod fills;
 mod limit;
 mod model;

@@ -112,6 +112,7 @@ impl Folder {
             max_size_bytes: self.max_size_bytes,
             stall_time: self.stall_time,
             free_space_reserve_bytes: self.free_space_reserve_bytes,
+            large_from_bytes: 8 * MIB,
         }
     }
 

@@ -171,6 +171,7 @@ impl Site {
                 file_perm: 0,
                 chunk_size: 65536,
                 thin_provisioning: false,
+                large_from_bytes: u64::MAX,
             })
             .unwrap()
         };

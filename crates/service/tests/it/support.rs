@@ -207,6 +207,7 @@ impl Site {
             file_perm: 0,
             chunk_size: 65536,
             thin_provisioning: false,
+            large_from_bytes: u64::MAX,
         });
         let store = Arc::new(FaultyStore {
             inner: inner.unwrap(),
@@ -223,6 +224,7 @@ impl Site {
             max_size_bytes: 1 << 30,
             stall_time: Duration::from_secs(86400),
             free_space_reserve_bytes: 0,
+            large_from_bytes: u64::MAX,
         });
         let cache = cache.await.unwrap();
         let policy = Policy::load(PolicyConfig::default()).unwrap();
@@ -234,6 +236,7 @@ impl Site {
             file_perm: 0,
             chunk_size: 65536,
             thin_provisioning: false,
+            large_from_bytes: u64::MAX,
         });
         let staging = Arc::new(staging.unwrap());
         let service = ImageService::new(

@@ -49,6 +49,8 @@ pub struct FilesystemConfig {
     pub chunk_size: u64,
     /// Leaves holes where the data is zeros.
     pub thin_provisioning: bool,
+    /// Data of this size or more does not stay in memory when it is on the disk.
+    pub large_from_bytes: u64,
 }
 
 /// A store in local (or mounted) folders.
@@ -60,6 +62,7 @@ pub struct FilesystemStore {
     placement: Placement,
     file_perm: u32,
     is_thin: bool,
+    large_from_bytes: u64,
     syncs: Syncs,
 }
 
@@ -105,6 +108,7 @@ impl FilesystemStore {
             placement: Placement::new(config.datadirs.clone()),
             file_perm: config.file_perm,
             is_thin: config.thin_provisioning,
+            large_from_bytes: config.large_from_bytes,
             syncs: Syncs::REAL,
             id: config.id,
         })

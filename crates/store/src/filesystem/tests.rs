@@ -28,6 +28,7 @@ fn config(datadirs: Vec<(PathBuf, i64)>) -> FilesystemConfig {
         file_perm: 0,
         chunk_size: 65_536,
         thin_provisioning: false,
+        large_from_bytes: 1 << 20,
     }
 }
 
@@ -91,6 +92,7 @@ async fn several_folders_with_holes_conform() {
     let folders = vec![(one.path().to_owned(), 1), (two.path().to_owned(), 1)];
     conforms(FilesystemConfig {
         thin_provisioning: true,
+        large_from_bytes: 1 << 20,
         file_perm: 0o640,
         ..config(folders)
     })

@@ -1,11 +1,11 @@
 //! Writes one image: batches from the stream to the blocking pool, one being written while the next fills.
 
-use std::{fs::File, io, os::unix::fs::FileExt, path::PathBuf, sync::Arc};
+use std::{fs::File, io, num::NonZeroU64, os::unix::fs::FileExt, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::Fuse};
 use rustix::{
-    fs::{FallocateFlags, fallocate},
+    fs::{Advice, FallocateFlags, fadvise, fallocate},
     io::Errno,
 };
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -70,7 +70,7 @@ impl FilesystemStore {
         let mut data = data.fuse();
         let mut at = 0;
         let mut running: Option<JoinHandle<io::Result<()>>> = None;
-        let mut early = EarlySync::new(file, self.syncs.data);
+        let mut early = EarlySync::new(file, self.syncs.data, self.large_from_bytes);
         loop {
             let batch = next_batch(&mut data).await;
             // Awaited before every return, so that no write is under way when the file is published or found broken.
@@ -106,15 +106,17 @@ impl FilesystemStore {
 struct EarlySync {
     file: Arc<File>,
     sync: fn(&File) -> io::Result<()>,
+    large_from_bytes: u64,
     running: Option<JoinHandle<io::Result<()>>>,
     begun_at: u64,
 }
 
 impl EarlySync {
-    fn new(file: &Arc<File>, sync: fn(&File) -> io::Result<()>) -> Self {
+    fn new(file: &Arc<File>, sync: fn(&File) -> io::Result<()>, large_from_bytes: u64) -> Self {
         Self {
             file: Arc::clone(file),
             sync,
+            large_from_bytes,
             running: None,
             begun_at: 0,
         }
@@ -133,7 +135,15 @@ impl EarlySync {
             self.finish().await?;
         }
         let (file, sync) = (Arc::clone(&self.file), self.sync);
-        self.running = Some(spawn_blocking(move || sync(&file)));
+        let is_large = size_bytes >= self.large_from_bytes;
+        self.running = Some(spawn_blocking(move || {
+            sync(&file)?;
+            if is_large {
+                // It would push out what others need. Where advice is not taken, the kernel finds out by itself, later.
+                let _ = fadvise(&*file, 0, NonZeroU64::new(size_bytes), Advice::DontNeed);
+            }
+            Ok(())
+        }));
         self.begun_at = size_bytes;
         Ok(())
     }
