@@ -156,7 +156,7 @@ def test_glance_finds_no_work_in_a_database_of_ours(tmp_path: Path) -> None:
 
 
 def schema_of(path: Path) -> dict[str, object]:
-    """Columns, foreign keys and the columns of each index; names of our own tables are not Glance's business."""
+    """Columns, foreign keys and the columns of each index; what begins with `vidimus_` is ours and not Glance's business."""
     with sqlite3.connect(path) as database:
         tables = [row[0] for row in database.execute("select name from sqlite_master where type = 'table'")]
         return {table: table_of(database, table) for table in tables if not table.startswith(("sqlite_", "vidimus_"))}
@@ -172,5 +172,6 @@ def table_of(database: sqlite3.Connection, table: str) -> object:
             name if not name.startswith("sqlite_autoindex") else "",
         )
         for _, name, unique, *_ in database.execute(f"pragma index_list('{table}')")
+        if not name.startswith("vidimus_")
     )
     return columns, references, indexes

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -32,10 +32,13 @@ const PATIENCE: Duration = Duration::from_millis(2);
 const STEPS_BETWEEN_LOOKS: i32 = 1000;
 
 /// KiB of pages each connection keeps.
-const PAGES_KIB: i32 = 16 * 1024;
+const PAGES_KIB: i32 = 8 * 1024;
 
 /// Statements each connection keeps prepared. Filters make many, of which few are asked often.
 const STATEMENTS: usize = 64;
+
+/// Longer statements are not kept: they ask for one of hundreds of values, which hardly anybody asks twice.
+const LONGEST_KEPT: usize = 16 * 1024;
 
 /// Connections to one file that only read.
 #[derive(Debug)]
@@ -44,9 +47,13 @@ pub(crate) struct Readers {
     busy_timeout: Duration,
     /// `None` once they are closed.
     idle: Mutex<Option<Vec<Reader>>>,
+    /// How many of them. Each keeps memory, and beside the threads of the runtime only those that ask for long lists need one.
+    most_idle: usize,
     /// How many queries that take long may run at the same time.
     slow: Semaphore,
     crowds: Arc<Crowds>,
+    /// Whether the database has the indexes of ours, when it was last looked at.
+    are_indexed: Arc<AtomicBool>,
     /// What all queries took so far, in steps of SQLite's machine: the same however busy the computer is.
     steps: AtomicU64,
 }
@@ -60,6 +67,7 @@ pub(crate) struct Reader {
     steps: AtomicU64,
     /// Shared by all connections to the file.
     crowds: Arc<Crowds>,
+    are_indexed: Arc<AtomicBool>,
     kept: Mutex<Kept>,
 }
 
@@ -77,8 +85,10 @@ impl Readers {
             path: path.to_owned(),
             busy_timeout,
             idle: Mutex::new(Some(Vec::new())),
+            most_idle: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             slow: Semaphore::new(most_slow.max(1) as usize),
             crowds: Arc::default(),
+            are_indexed: Arc::default(),
             steps: AtomicU64::new(0),
         };
         let first = readers.connect()?;
@@ -90,6 +100,11 @@ impl Readers {
     #[cfg(test)]
     pub(crate) fn steps(&self) -> u64 {
         self.steps.load(Ordering::Relaxed)
+    }
+
+    /// Whether lists may count on the indexes of ours. If it is wrong they are right all the same, and take longer.
+    pub(crate) fn are_indexed(&self) -> &AtomicBool {
+        &self.are_indexed
     }
 
     /// Closes the connections; those in use, when they come back.
@@ -146,7 +161,8 @@ impl Readers {
         if !reader.connection().is_autocommit() {
             return;
         }
-        if let Some(idle) = self.idle().as_mut() {
+        let mut idle = self.idle();
+        if let Some(idle) = idle.as_mut().filter(|idle| idle.len() < self.most_idle) {
             idle.push(reader);
         }
     }
@@ -169,6 +185,7 @@ impl Readers {
             connection: Mutex::new(connection),
             steps: AtomicU64::new(0),
             crowds: Arc::clone(&self.crowds),
+            are_indexed: Arc::clone(&self.are_indexed),
             kept: Mutex::default(),
         })
     }
@@ -199,6 +216,10 @@ impl Reader {
 
     pub(crate) fn crowds(&self) -> &Crowds {
         &self.crowds
+    }
+
+    pub(crate) fn is_indexed(&self) -> bool {
+        self.are_indexed.load(Ordering::Relaxed)
     }
 
     fn set_patience(&self, patience: Option<Duration>) -> Result<()> {
@@ -257,7 +278,14 @@ impl Reader {
         mut each: impl FnMut(Columns<'_>) -> Result<()>,
     ) -> Result<()> {
         let connection = self.connection();
-        let mut statement = connection.prepare_cached(sql)?;
+        let (mut kept, mut once);
+        let statement: &mut rusqlite::Statement<'_> = if sql.len() > LONGEST_KEPT {
+            once = connection.prepare(sql)?;
+            &mut once
+        } else {
+            kept = connection.prepare_cached(sql)?;
+            &mut kept
+        };
         for (at, value) in values.enumerate() {
             statement.raw_bind_parameter(at + 1, value?)?;
         }

@@ -22,8 +22,59 @@ pub(crate) enum Asked {
     Page(Scope, ImageQuery),
 }
 
-/// How many images a connection keeps: a few MiB.
-const MOST_IMAGES: usize = 4096;
+impl Asked {
+    /// What it takes up in memory, about.
+    fn bytes(&self) -> usize {
+        let texts = match self {
+            Self::Image(..) => 0,
+            Self::Page(_, query) => {
+                let words = query.words.iter().flat_map(|word| &word.any_of);
+                let properties = query
+                    .properties
+                    .iter()
+                    .flat_map(|(name, value)| [name, value]);
+                let texts = words.chain(&query.tags).chain(properties);
+                texts.map(|text| text.len() + TEXT).sum()
+            }
+        };
+        size_of::<Self>() + TEXT + texts
+    }
+}
+
+/// What a text takes up beside its characters.
+const TEXT: usize = 32;
+
+impl ImageRecord {
+    /// What it takes up in memory, about.
+    fn bytes(&self) -> usize {
+        let optional = |text: &Option<String>| text.as_ref().map_or(0, |text| text.len() + TEXT);
+        let properties = self.properties.iter();
+        let locations = self.locations.iter();
+        let here = size_of::<Self>()
+            + optional(&self.name)
+            + optional(&self.owner)
+            + optional(&self.checksum)
+            + optional(&self.os_hash_value)
+            + properties
+                .map(|(name, value)| name.len() + 2 * TEXT + optional(value))
+                .sum::<usize>()
+            + self.tags.iter().map(|tag| tag.len() + TEXT).sum::<usize>()
+            + locations
+                .map(|location| {
+                    let metadata = serde_json::to_string(&location.metadata);
+                    // A tree takes some times the room of its text.
+                    size_of_val(location)
+                        + location.url.len()
+                        + metadata.map_or(0, |text| text.len() * 8)
+                })
+                .sum::<usize>();
+        // What is shown of it holds the same texts again, and the names of its fields.
+        2 * here + 1024
+    }
+}
+
+/// How many bytes of images a connection keeps, about.
+const MOST_BYTES: usize = 8 << 20;
 
 /// Longer lists are read to the end by somebody who then has them; nobody asks for the same one again.
 const LONGEST: usize = 200;
@@ -33,7 +84,7 @@ const LONGEST: usize = 200;
 pub(crate) struct Kept {
     version: i64,
     found: HashMap<Asked, Found>,
-    images: usize,
+    bytes: usize,
 }
 
 impl Kept {
@@ -51,17 +102,50 @@ impl Kept {
         if self.version != version || found.len() > LONGEST {
             return;
         }
-        // An empty answer takes room too.
-        let room = found.len().max(1);
-        if self.images + room > MOST_IMAGES {
+        let bytes = asked.bytes() + found.iter().map(|image| image.bytes()).sum::<usize>();
+        // One page of huge images would drive out all others.
+        if bytes > MOST_BYTES / 8 {
+            return;
+        }
+        if self.bytes + bytes > MOST_BYTES {
             self.forget();
         }
-        self.images += room;
+        self.bytes += bytes;
         self.found.insert(asked.clone(), found.clone());
     }
 
     fn forget(&mut self) {
         self.found.clear();
-        self.images = 0;
+        self.bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn page(name: &str) -> Asked {
+        let query = ImageQuery {
+            tags: vec![name.to_owned()],
+            ..ImageQuery::default()
+        };
+        Asked::Page(Scope::admin(), query)
+    }
+
+    #[test]
+    fn what_is_kept_stays_below_a_number_of_bytes_whatever_is_asked() {
+        let mut kept = Kept::default();
+        kept.get(1, &page(""));
+        for number in 0..10_000 {
+            let long = format!("{number:>1000}");
+            kept.put(1, &page(&long), &Vec::new());
+        }
+        assert!(kept.found.len() > 100);
+        let bytes: usize = kept.found.keys().map(Asked::bytes).sum();
+        assert_eq!(bytes, kept.bytes);
+        assert!(bytes <= MOST_BYTES);
+        let huge = page(&"x".repeat(MOST_BYTES));
+        kept.put(1, &huge, &Vec::new());
+        assert!(kept.get(1, &huge).is_none());
     }
 }

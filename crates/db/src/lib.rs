@@ -19,6 +19,7 @@ mod kept;
 mod list;
 mod locations;
 mod members;
+mod merge;
 mod metadefs;
 mod narrow;
 mod properties;

@@ -13,11 +13,12 @@ use crate::{
     dialect::Dialect,
     direct::Look,
     kept::{Asked, Found},
+    merge::{self, Walks},
     narrow,
     query::{Comparison, Direction, ImageQuery, SortKey, TimeColumn, WordColumn},
     record::{self, ImageRecord},
     scope::Scope,
-    source::Source,
+    source::{Columns, Source},
 };
 
 impl Images<'_> {
@@ -42,23 +43,36 @@ struct Page {
 
 impl Look for Page {
     async fn look(&self, source: &Source<'_>) -> Result<Found> {
-        let (dialect, Asked::Page(scope, query)) = (&self.dialect, &self.asked) else {
+        let (dialect, Asked::Page(scope, query)) = (self.dialect, &self.asked) else {
             return Ok(Vec::new());
         };
-        let gathered = match source {
-            Source::Direct(_) => narrow::candidates(source, *dialect, scope, query).await?,
-            // Other databases keep statistics and choose for themselves.
-            Source::Driver(_) => None,
-        };
         let marker = match &query.marker {
-            Some(id) => Some(marker(source, *dialect, scope, id).await?),
+            Some(id) => Some(marker(source, dialect, scope, id).await?),
             None => None,
         };
-        let mut select = select(*dialect, scope, query, marker.as_ref());
-        if let Some(rows) = gathered {
-            select.and_where(dialect.is_row_among(&rows));
-        }
-        readable_page(source, *dialect, select, query.limit).await
+        let asking = Asking {
+            dialect,
+            scope,
+            query,
+            marker: marker.as_ref(),
+            are_all_updated: are_all_updated(source, dialect, query).await?,
+        };
+        let walks = match source {
+            Source::Direct(_) if source.is_indexed() => merge::walks(asking),
+            // Other databases keep statistics and choose for themselves.
+            _ => None,
+        };
+        let is_known = walks.as_ref().is_some_and(|walks| walks.are_dense);
+        let gathered = match source {
+            Source::Direct(_) if !is_known => narrow::candidates(source, asking).await?,
+            _ => None,
+        };
+        let way = match (gathered, walks) {
+            (Some(rows), _) => Way::Gathered(rows),
+            (None, Some(walks)) => Way::Merged(Box::new(walks)),
+            (None, None) => Way::Walked,
+        };
+        readable_page(source, asking, &way).await
     }
 
     fn asked(&self) -> Option<&Asked> {
@@ -66,16 +80,38 @@ impl Look for Page {
     }
 }
 
+/// Where a page is looked for.
+enum Way {
+    /// Along the index of its order, or wherever the database thinks best.
+    Walked,
+    /// Among these rows.
+    Gathered(Vec<i64>),
+    /// Among the first rows of several walks.
+    Merged(Box<Walks>),
+}
+
 /// As many images as there may be on a page. Who sees a page that is not full takes it for the last one, so the place of
 /// rows that cannot be read is given to others.
-async fn readable_page(
-    source: &Source<'_>,
-    dialect: Dialect,
-    mut select: SelectStatement,
-    limit: Option<u64>,
-) -> Result<Found> {
+async fn readable_page(source: &Source<'_>, asking: Asking<'_>, way: &Way) -> Result<Found> {
+    let dialect = asking.dialect;
+    let limit = asking.query.limit;
     let mut asked = limit;
     loop {
+        let mut select = record::select_images();
+        asking.apply(&mut select);
+        if let Some(most) = asked {
+            select.limit(most);
+        }
+        match (way, asked) {
+            (Way::Gathered(rows), _) => {
+                select.and_where(dialect.is_row_among(rows));
+            }
+            (Way::Merged(walks), Some(most)) => {
+                let rows = walks.heads(source, asking, most).await?;
+                select.and_where(dialect.is_row_among(&rows));
+            }
+            (Way::Merged(_), None) | (Way::Walked, _) => {}
+        }
         let statement = dialect.backend().build(&select);
         let found = record::readable_images(source, dialect, statement).await?;
         let (rows, mut images) = (found.rows as u64, found.images);
@@ -86,10 +122,30 @@ async fn readable_page(
             images.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
             return Ok(images);
         }
-        let more = most + (rows - images.len() as u64);
-        asked = Some(more);
-        select.limit(more);
+        asked = Some(most + (rows - images.len() as u64));
     }
+}
+
+/// Whether no image lacks the time of its last change, where that matters. Then its index is an order.
+async fn are_all_updated(
+    source: &Source<'_>,
+    dialect: Dialect,
+    query: &ImageQuery,
+) -> Result<bool> {
+    if !matches!(query.sort.keys().first(), Some((SortKey::UpdatedAt, _))) {
+        return Ok(false);
+    }
+    let mut lacking = narrow::rows_of_images();
+    lacking.and_where(column("updated_at").is_null()).limit(1);
+    let mut are_all = true;
+    let read = |_: Columns<'_>| {
+        are_all = false;
+        Ok(())
+    };
+    source
+        .select(dialect.backend().build(&lacking), read)
+        .await?;
+    Ok(are_all)
 }
 
 async fn marker(
@@ -122,78 +178,157 @@ pub(crate) fn column(name: &'static str) -> Expr {
     Expr::col(("images", name))
 }
 
-fn select(
-    dialect: Dialect,
-    scope: &Scope,
-    query: &ImageQuery,
-    marker: Option<&ImageRecord>,
-) -> SelectStatement {
-    let mut select = record::select_images();
-    select
-        .and_where(dialect.is_false(("images", "deleted")))
-        .and_where(column("status").ne(ImageStatus::Killed.as_str()))
-        .cond_where(scope.listed(dialect, query.visibility, query.members))
-        .cond_where(filters(dialect, query, marker.is_some()));
-    for (key, direction) in query.sort.keys() {
-        let order = match direction {
-            Direction::Ascending => Order::Asc,
-            Direction::Descending => Order::Desc,
-        };
-        select.order_by_expr(sorted_by(*key), order);
-    }
-    if let Some(marker) = marker {
-        select.cond_where(behind(dialect, marker, query.sort.keys()));
-    }
-    if let Some(limit) = query.limit {
-        select.limit(limit);
-    }
-    select
+/// A list, its marker found.
+#[derive(Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    pub(crate) dialect: Dialect,
+    pub(crate) scope: &'a Scope,
+    pub(crate) query: &'a ImageQuery,
+    marker: Option<&'a ImageRecord>,
+    /// No image lacks the time of its last change.
+    are_all_updated: bool,
 }
 
-fn filters(dialect: Dialect, query: &ImageQuery, has_marker: bool) -> Condition {
-    let mut all = Cond::all().add(if query.os_hidden {
-        dialect.unindexed(column("os_hidden")).eq(true)
-    } else {
-        dialect.is_false(("images", "os_hidden"))
-    });
-    for filter in &query.words {
-        let values = filter.any_of.iter().map(String::as_str);
-        let column = column(filter.column.as_str());
-        let column = match filter.column {
-            WordColumn::Id => column,
-            // `narrow` has seen whether an index is of use here.
-            _ => dialect.unindexed(column),
+impl Asking<'_> {
+    /// Puts the conditions and the order of the list on a query for images.
+    pub(crate) fn apply(self, select: &mut SelectStatement) {
+        let query = self.query;
+        select
+            .and_where(self.dialect.is_false(("images", "deleted")))
+            .and_where(column("status").ne(ImageStatus::Killed.as_str()))
+            .cond_where(
+                self.scope
+                    .listed(self.dialect, query.visibility, query.members),
+            )
+            .cond_where(self.filters());
+        for (key, direction) in query.sort.keys() {
+            let order = match direction {
+                Direction::Ascending => Order::Asc,
+                Direction::Descending => Order::Desc,
+            };
+            select.order_by_expr(self.sorted_by(*key), order);
+        }
+        if let Some(marker) = self.marker {
+            select.cond_where(self.behind(marker, query.sort.keys()));
+        }
+    }
+
+    /// Whether a bound of the time of creation is on the side where the page begins, which behind a marker the marker says.
+    pub(crate) fn begins_at_marker(self, bound: Comparison) -> bool {
+        let is_upper = matches!(bound, Comparison::Less | Comparison::AtMost);
+        let is_lower = matches!(bound, Comparison::Greater | Comparison::AtLeast);
+        self.marker.is_some()
+            && match self.query.sort.keys().first() {
+                Some((SortKey::CreatedAt, Direction::Descending)) => !is_lower,
+                Some((SortKey::CreatedAt, Direction::Ascending)) => !is_upper,
+                _ => true,
+            }
+    }
+
+    fn filters(self) -> Condition {
+        let (dialect, query, has_marker) = (self.dialect, self.query, self.marker.is_some());
+        let mut all = Cond::all().add(if query.os_hidden {
+            dialect.unindexed(column("os_hidden")).eq(true)
+        } else {
+            dialect.is_false(("images", "os_hidden"))
+        });
+        for filter in &query.words {
+            let values = filter.any_of.iter().map(String::as_str);
+            let column = column(filter.column.as_str());
+            let column = match filter.column {
+                WordColumn::Id => column,
+                // `narrow` has seen whether an index is of use here.
+                _ => dialect.unindexed(column),
+            };
+            all = all.add(column.is_in(values));
+        }
+        for filter in &query.numbers {
+            let column = column(filter.column.as_str());
+            all = all.add(compare(column, filter.comparison, filter.value.into()));
+        }
+        for filter in &query.times {
+            let column = match filter.column {
+                // Behind a marker it is the marker that says where the page begins, nearly always further along.
+                TimeColumn::CreatedAt if self.begins_at_marker(filter.comparison) => {
+                    dialect.unindexed(column("created_at"))
+                }
+                TimeColumn::CreatedAt => column("created_at"),
+                TimeColumn::UpdatedAt if self.are_all_updated && !has_marker => {
+                    column("updated_at")
+                }
+                TimeColumn::UpdatedAt => dialect.unindexed(column("updated_at")),
+            };
+            let value = dialect.time(filter.value);
+            all = all.add(compare(column, filter.comparison, value));
+        }
+        if let Some(protected) = query.protected {
+            all = all.add(column("protected").eq(protected));
+        }
+        for tag in &query.tags {
+            all = all.add(has(dialect, "image_tags", &[("value", tag)]));
+        }
+        for (name, value) in &query.properties {
+            all = all.add(has(
+                dialect,
+                "image_properties",
+                &[("name", name), ("value", value)],
+            ));
+        }
+        all
+    }
+
+    /// A column as rows are put in order by it: with something else in the place of NULL.
+    ///
+    /// Compat: Glance puts the same in when it looks for the next page, but sorts by the bare column. Where a column holds
+    /// both NULL and its stand-in its pages can therefore lose rows; here both sides use the stand-in.
+    fn sorted_by(self, key: SortKey) -> Expr {
+        let column = column(key.as_str());
+        match key {
+            SortKey::Name | SortKey::ContainerFormat | SortKey::DiskFormat => {
+                Func::coalesce([column, "".into()]).into()
+            }
+            SortKey::Size => Func::coalesce([column, 0i64.into()]).into(),
+            // A bare column also lets the database walk along its index.
+            SortKey::UpdatedAt if self.are_all_updated => column,
+            // As records are read.
+            SortKey::UpdatedAt => Func::coalesce([column, self::column("created_at")]).into(),
+            // Never NULL.
+            SortKey::Status | SortKey::Id | SortKey::CreatedAt => column,
+        }
+    }
+
+    /// The images that come after this one: those further along in the first key, or equal there and further along in the
+    /// second, and so on.
+    fn behind(self, marker: &ImageRecord, keys: &[(SortKey, Direction)]) -> Condition {
+        let beyond = |(key, direction): (SortKey, Direction)| {
+            let (column, value) = (self.sorted_by(key), value_of(self.dialect, marker, key));
+            match direction {
+                Direction::Ascending => column.gt(value),
+                Direction::Descending => column.lt(value),
+            }
         };
-        all = all.add(column.is_in(values));
-    }
-    for filter in &query.numbers {
-        let column = column(filter.column.as_str());
-        all = all.add(compare(column, filter.comparison, filter.value.into()));
-    }
-    for filter in &query.times {
-        let column = match filter.column {
-            // Behind a marker it is the marker that says where the page begins, nearly always further along.
-            TimeColumn::CreatedAt if has_marker => dialect.unindexed(column("created_at")),
-            TimeColumn::CreatedAt => column("created_at"),
-            TimeColumn::UpdatedAt => dialect.unindexed(column("updated_at")),
+        let equal = |(key, _): (SortKey, Direction)| {
+            self.sorted_by(key).eq(value_of(self.dialect, marker, key))
         };
-        let value = dialect.time(filter.value);
-        all = all.add(compare(column, filter.comparison, value));
+        let mut any = Cond::any();
+        for (at, key) in keys.iter().enumerate() {
+            let mut all = Cond::all();
+            for before in &keys[..at] {
+                all = all.add(equal(*before));
+            }
+            any = any.add(all.add(beyond(*key)));
+        }
+        let mut behind = Cond::all();
+        if let Some((key, direction)) = keys.first() {
+            // Follows from the rest, but only from this does the database see where in its index the page begins.
+            let (column, value) = (self.sorted_by(*key), value_of(self.dialect, marker, *key));
+            behind = behind.add(match direction {
+                Direction::Ascending => column.gte(value),
+                Direction::Descending => column.lte(value),
+            });
+        }
+        behind.add(any)
     }
-    if let Some(protected) = query.protected {
-        all = all.add(column("protected").eq(protected));
-    }
-    for tag in &query.tags {
-        all = all.add(has(dialect, "image_tags", &[("value", tag)]));
-    }
-    for (name, value) in &query.properties {
-        all = all.add(has(
-            dialect,
-            "image_properties",
-            &[("name", name), ("value", value)],
-        ));
-    }
-    all
 }
 
 pub(crate) fn compare(column: Expr, comparison: Comparison, value: Value) -> Expr {
@@ -221,24 +356,6 @@ fn has(dialect: Dialect, table: &'static str, values: &[(&'static str, &String)]
     Expr::exists(rows)
 }
 
-/// A column as rows are put in order by it: with something else in the place of NULL.
-///
-/// Compat: Glance puts the same in when it looks for the next page, but sorts by the bare column. Where a column holds
-/// both NULL and its stand-in its pages can therefore lose rows; here both sides use the stand-in.
-fn sorted_by(key: SortKey) -> Expr {
-    let column = column(key.as_str());
-    match key {
-        SortKey::Name | SortKey::ContainerFormat | SortKey::DiskFormat => {
-            Func::coalesce([column, "".into()]).into()
-        }
-        SortKey::Size => Func::coalesce([column, 0i64.into()]).into(),
-        // As records are read.
-        SortKey::UpdatedAt => Func::coalesce([column, self::column("created_at")]).into(),
-        // Never NULL. A bare column also lets the database walk along its index.
-        SortKey::Status | SortKey::Id | SortKey::CreatedAt => column,
-    }
-}
-
 fn value_of(dialect: Dialect, image: &ImageRecord, key: SortKey) -> Value {
     let text = |text: &Option<String>| text.clone().unwrap_or_default().into();
     match key {
@@ -251,37 +368,6 @@ fn value_of(dialect: Dialect, image: &ImageRecord, key: SortKey) -> Value {
         SortKey::CreatedAt => dialect.time(image.created_at),
         SortKey::UpdatedAt => dialect.time(image.updated_at),
     }
-}
-
-/// The images that come after this one: those further along in the first key, or equal there and further along in the
-/// second, and so on.
-fn behind(dialect: Dialect, marker: &ImageRecord, keys: &[(SortKey, Direction)]) -> Condition {
-    let beyond = |(key, direction): (SortKey, Direction)| {
-        let (column, value) = (sorted_by(key), value_of(dialect, marker, key));
-        match direction {
-            Direction::Ascending => column.gt(value),
-            Direction::Descending => column.lt(value),
-        }
-    };
-    let equal = |(key, _): (SortKey, Direction)| sorted_by(key).eq(value_of(dialect, marker, key));
-    let mut any = Cond::any();
-    for (at, key) in keys.iter().enumerate() {
-        let mut all = Cond::all();
-        for before in &keys[..at] {
-            all = all.add(equal(*before));
-        }
-        any = any.add(all.add(beyond(*key)));
-    }
-    let mut behind = Cond::all();
-    if let Some((key, direction)) = keys.first() {
-        // Follows from the rest, but only from this does the database see where in its index the page begins.
-        let (column, value) = (sorted_by(*key), value_of(dialect, marker, *key));
-        behind = behind.add(match direction {
-            Direction::Ascending => column.gte(value),
-            Direction::Descending => column.lte(value),
-        });
-    }
-    behind.add(any)
 }
 
 #[cfg(test)]
@@ -340,6 +426,27 @@ mod tests {
             costs.push(count.load(Ordering::Relaxed));
         }
         assert_eq!(costs, [4, 4, 5, 5]);
+    }
+
+    fn select(
+        dialect: Dialect,
+        scope: &Scope,
+        query: &ImageQuery,
+        marker: Option<&ImageRecord>,
+    ) -> SelectStatement {
+        let asking = Asking {
+            dialect,
+            scope,
+            query,
+            marker,
+            are_all_updated: false,
+        };
+        let mut select = record::select_images();
+        asking.apply(&mut select);
+        if let Some(limit) = query.limit {
+            select.limit(limit);
+        }
+        select
     }
 
     async fn plan(db: &Db, select: &SelectStatement) -> String {

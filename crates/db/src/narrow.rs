@@ -5,7 +5,7 @@
 //! - *Gather* the images that can be meant at all, by the index of another column, and sort them. Short where they are
 //!   few: a project owns some dozens of a million images.
 //!
-//! Glance has no index that would do both, and we add none (ADR 0011). With `c` candidates among `n` images a page of `l`
+//! Glance has no index that would do both; ours do, for the common order and the common conditions (`merge`). For the rest: with `c` candidates among `n` images a page of `l`
 //! takes about `l * n / c` steps by walking and `c` by gathering, so gathering is for no more than the root of `l * n`
 //! candidates. Finding out costs no more than gathering does, and what was found is gathered.
 //!
@@ -17,10 +17,12 @@ use vidimus_types::Visibility;
 use crate::{
     Result,
     dialect::Dialect,
-    list,
+    list::{self, Asking},
     query::{
         Comparison, ImageQuery, MemberFilter, SortKey, TimeColumn, VisibilityFilter, WordColumn,
+        WordFilter,
     },
+    schema::indexes::Rows,
     scope::Scope,
     source::{Columns, Source},
 };
@@ -28,19 +30,24 @@ use crate::{
 /// Looks for few images that all of the page must be among; `None` if there are too many to be worth it.
 pub(crate) async fn candidates(
     source: &Source<'_>,
-    dialect: Dialect,
-    scope: &Scope,
-    query: &ImageQuery,
+    asking: Asking<'_>,
 ) -> Result<Option<Vec<i64>>> {
+    let Asking {
+        dialect,
+        scope,
+        query,
+        ..
+    } = asking;
     let is_one_image = query.words.iter().any(|word| word.column == WordColumn::Id);
-    let ways = ways(dialect, scope, query);
+    let is_indexed = source.is_indexed();
+    let ways = ways(dialect, scope, query, is_indexed);
     if is_one_image || ways.is_empty() {
         return Ok(None);
     }
-    let mut most = worthwhile(query, images_at_most(source, dialect).await?);
+    let mut most = worthwhile(query, is_indexed, images_at_most(source, dialect).await?);
     let mut best = None;
     for way in ways {
-        let Some(found) = few(source, dialect, &way, most).await? else {
+        let Some(found) = all_few(source, dialect, &way, most).await? else {
             continue;
         };
         most = found.len();
@@ -52,18 +59,23 @@ pub(crate) async fn candidates(
     Ok(best)
 }
 
+/// The root of how many images there are times as many as a page has.
+pub(crate) async fn root(source: &Source<'_>, dialect: Dialect, limit: u64) -> Result<usize> {
+    let images = images_at_most(source, dialect).await?;
+    let root = Ord::min(limit, images).saturating_mul(images).isqrt();
+    Ok(usize::try_from(root).unwrap_or(usize::MAX))
+}
+
 /// How many candidates are still fewer steps than walking.
-fn worthwhile(query: &ImageQuery, images: u64) -> usize {
-    let is_indexed = matches!(
+fn worthwhile(query: &ImageQuery, is_indexed: bool, images: u64) -> usize {
+    let is_ordered = matches!(
         query.sort.keys().first(),
         Some((SortKey::CreatedAt | SortKey::Id, _))
     );
-    // Hardly any image has a given name, and no index leads to it: a walk goes to the end.
-    let is_rare = query
-        .words
-        .iter()
-        .any(|word| word.column == WordColumn::Name);
-    let most = if is_indexed && !is_rare {
+    // Hardly any image has a given name, and no index of Glance's leads to it: a walk goes to the end.
+    let mut words = query.words.iter();
+    let is_rare = !is_indexed && words.any(|word| word.column == WordColumn::Name);
+    let most = if is_ordered && !is_rare {
         let wanted = Ord::min(query.limit.unwrap_or(images), images);
         wanted.saturating_mul(images).isqrt()
     } else {
@@ -92,8 +104,8 @@ async fn images_at_most(source: &Source<'_>, dialect: Dialect) -> Result<u64> {
 /// Queries for row numbers which together find a superset of the list. Later ones cost more.
 type Way = Vec<SelectStatement>;
 
-/// What `way` finds, if that is less than `most`.
-async fn few(
+/// What `way` finds, if that is no more than `most`.
+async fn all_few(
     source: &Source<'_>,
     dialect: Dialect,
     way: &Way,
@@ -101,23 +113,9 @@ async fn few(
 ) -> Result<Option<Vec<i64>>> {
     let mut found = Vec::new();
     for arm in way {
-        let mut arm = arm.clone();
-        let left = most - found.len();
-        // Of the statement as it is without the limit: what leads to many rows is known by that.
-        let crowd = dialect.backend().build(&arm);
-        if source.is_crowded(&crowd, left) {
-            return Ok(None);
-        }
-        // One more, to see that there are more.
-        arm.limit(left as u64 + 1);
-        let read = |row: Columns<'_>| {
-            found.extend(row.integer(0)?);
-            Ok(())
-        };
-        source.select(dialect.backend().build(&arm), read).await?;
-        if found.len() > most {
-            source.note_crowd(&crowd, left);
-            return Ok(None);
+        match few(source, dialect, arm, most - found.len()).await? {
+            Some(rows) => found.extend(rows),
+            None => return Ok(None),
         }
     }
     found.sort_unstable();
@@ -125,19 +123,59 @@ async fn few(
     Ok(Some(found))
 }
 
-fn ways(dialect: Dialect, scope: &Scope, query: &ImageQuery) -> Vec<Way> {
-    // What the caller can see is seldom much, and then all that follows is soon given up.
-    let mut ways: Vec<Way> = visible(dialect, scope, query).into_iter().collect();
-    for word in &query.words {
-        let is_indexed = matches!(
-            word.column,
-            WordColumn::Owner | WordColumn::Checksum | WordColumn::OsHashValue
-        );
-        if is_indexed {
+/// What the query finds, if that is no more than `most`.
+pub(crate) async fn few(
+    source: &Source<'_>,
+    dialect: Dialect,
+    rows: &SelectStatement,
+    most: usize,
+) -> Result<Option<Vec<i64>>> {
+    // Of the statement as it is without the limit: what leads to many rows is known by that.
+    let crowd = dialect.backend().build(rows);
+    if source.is_crowded(&crowd, most) {
+        return Ok(None);
+    }
+    let mut rows = rows.clone();
+    // One more, to see that there are more.
+    rows.limit(most as u64 + 1);
+    let mut found = Vec::new();
+    let read = |row: Columns<'_>| {
+        found.extend(row.integer(0)?);
+        Ok(())
+    };
+    source.select(dialect.backend().build(&rows), read).await?;
+    if found.len() > most {
+        source.note_crowd(&crowd, most);
+        return Ok(None);
+    }
+    Ok(Some(found))
+}
+
+fn ways(dialect: Dialect, scope: &Scope, query: &ImageQuery, is_indexed: bool) -> Vec<Way> {
+    let by_word = |columns: &[WordColumn]| {
+        let words = query.words.iter();
+        let words = words.filter(|word| columns.contains(&word.column));
+        let way = |word: &WordFilter| {
             let values = word.any_of.iter().map(String::as_str);
-            ways.push(vec![rows(list::column(word.column.as_str()).is_in(values))]);
+            rows(list::column(word.column.as_str()).is_in(values))
+        };
+        words.map(way).collect::<Vec<_>>()
+    };
+    let mut ways: Vec<Way> = Vec::new();
+    if is_indexed {
+        for mut named in by_word(&[WordColumn::Name]) {
+            named.and_where(dialect.is_held("images", Rows::Alive));
+            ways.push(vec![named]);
         }
     }
+    // What the caller can see is seldom much, and then all that follows is soon given up.
+    ways.extend(visible(dialect, scope, query));
+    let indexed = [
+        WordColumn::Owner,
+        WordColumn::Checksum,
+        WordColumn::OsHashValue,
+    ];
+    ways.extend(by_word(&indexed).into_iter().map(|rows| vec![rows]));
     if let VisibilityFilter::Only(visibility) = query.visibility {
         ways.push(vec![rows(
             list::column("visibility").eq(visibility.as_str()),
@@ -168,11 +206,7 @@ fn visible(dialect: Dialect, scope: &Scope, query: &ImageQuery) -> Option<Way> {
     if scope.is_admin {
         return None;
     }
-    let wants = |visibility| match query.visibility {
-        VisibilityFilter::Default => visibility != Visibility::Community,
-        VisibilityFilter::All => true,
-        VisibilityFilter::Only(only) => only == visibility,
-    };
+    let wants = |visibility| wants(query, visibility);
     let mut way = Vec::new();
     if let Some(project) = &scope.project {
         way.push(rows(list::column("owner").eq(project.as_str())));
@@ -188,8 +222,21 @@ fn visible(dialect: Dialect, scope: &Scope, query: &ImageQuery) -> Option<Way> {
     Some(way)
 }
 
-/// Compat: Glance has no index by member, so this reads all memberships. They are few beside the images.
-fn shared_with(dialect: Dialect, project: &str, members: MemberFilter) -> SelectStatement {
+/// Whether a list has images of this visibility that are not the caller's.
+pub(crate) fn wants(query: &ImageQuery, visibility: Visibility) -> bool {
+    match query.visibility {
+        VisibilityFilter::Default => visibility != Visibility::Community,
+        VisibilityFilter::All => true,
+        VisibilityFilter::Only(only) => only == visibility,
+    }
+}
+
+/// Compat: Glance has no index by member, so without ours this reads all memberships.
+pub(crate) fn shared_with(
+    dialect: Dialect,
+    project: &str,
+    members: MemberFilter,
+) -> SelectStatement {
     let mut shared = Query::select()
         .column(("images", "rowid"))
         .from("image_members")
@@ -198,7 +245,7 @@ fn shared_with(dialect: Dialect, project: &str, members: MemberFilter) -> Select
             Expr::col(("images", "id")).equals(("image_members", "image_id")),
         )
         .and_where(Expr::col(("image_members", "member")).eq(project))
-        .and_where(dialect.is_false(("image_members", "deleted")))
+        .and_where(dialect.is_held("image_members", Rows::Alive))
         .to_owned();
     if let MemberFilter::Only(status) = members {
         shared.and_where(Expr::col(("image_members", "status")).eq(status.as_str()));
@@ -206,7 +253,7 @@ fn shared_with(dialect: Dialect, project: &str, members: MemberFilter) -> Select
     shared
 }
 
-fn rows_of_images() -> SelectStatement {
+pub(crate) fn rows_of_images() -> SelectStatement {
     Query::select()
         .column(("images", "rowid"))
         .from("images")

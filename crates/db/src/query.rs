@@ -34,6 +34,16 @@ pub struct ImageQuery {
     pub limit: Option<u64>,
 }
 
+impl ImageQuery {
+    /// The one visibility that was asked for.
+    pub(crate) fn visibility_asked(&self) -> Option<Visibility> {
+        match self.visibility {
+            VisibilityFilter::Only(visibility) => Some(visibility),
+            VisibilityFilter::Default | VisibilityFilter::All => None,
+        }
+    }
+}
+
 /// A text column must be one of some values; of none, nothing matches.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct WordFilter {
@@ -234,6 +244,21 @@ impl Sort {
             }
         }
         Some(Self { keys })
+    }
+
+    /// The same order from its other end.
+    #[cfg(test)]
+    pub(crate) fn turned(&self) -> Self {
+        let turn = |direction| match direction {
+            Direction::Ascending => Direction::Descending,
+            Direction::Descending => Direction::Ascending,
+        };
+        let keys = self.keys.iter();
+        Self {
+            keys: keys
+                .map(|(key, direction)| (*key, turn(*direction)))
+                .collect(),
+        }
     }
 
     /// The keys with the tie breakers, most important first.

@@ -37,6 +37,15 @@ impl Source<'_> {
 }
 
 impl Source<'_> {
+    /// Whether the database has the indexes of ours, as far as that is of use here.
+    pub(crate) fn is_indexed(&self) -> bool {
+        match self {
+            // It keeps statistics and chooses for itself.
+            Self::Driver(_) => false,
+            Self::Direct(reader) => reader.is_indexed(),
+        }
+    }
+
     /// Whether a query was lately found to have more rows than `most`.
     pub(crate) fn is_crowded(&self, statement: &Statement, most: usize) -> bool {
         match self {

@@ -68,6 +68,11 @@ pub async fn boot(settings: &Settings, own_url: &str) -> Result<App, BootError> 
     db.sync()
         .await
         .map_err(|error| BootError::new("the database cannot be used", error))?;
+    if !db.has_indexes().await.unwrap_or(true) {
+        tracing::info!(
+            "long lists are slower than they need be; `vidimus db sync` adds the indexes for them"
+        );
+    }
     let cache = match &settings.cache.dir {
         Some(_) => Some(open_cache(settings).await?),
         None => None,

@@ -167,14 +167,16 @@ impl TestServer {
         fs::read_to_string(self.file("log")).unwrap_or_default()
     }
 
-    /// Physical memory in use by the process.
+    /// Physical memory the process has filled itself: without what it has mapped of files, its own program among them.
     pub fn resident_bytes(&self) -> u64 {
         let path = format!("/proc/{}/status", self.running().child.id());
         let status = fs::read_to_string(path).expect("the server's status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("RssAnon:"));
         let kib = line.and_then(|rest| rest.trim().strip_suffix(" kB"));
         kib.and_then(|kib| kib.trim().parse::<u64>().ok())
-            .expect("VmRSS in kB")
+            .expect("RssAnon in kB")
             * 1024
     }
 

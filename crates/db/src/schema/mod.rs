@@ -3,6 +3,7 @@
 //! Revisions are kept where Glance's own migrations keep them, in `alembic_version`, so either side knows where the
 //! other left off. Bringing an older database up to date is left to Glance: that happens once, with Glance still there.
 
+pub(crate) mod indexes;
 pub(crate) mod tables;
 
 use sea_orm::{
@@ -69,6 +70,8 @@ impl Db {
         let tx = self.write().await?;
         if let Some(found) = version(&tx, self.dialect()).await? {
             check(found)?;
+            tx.rollback().await?;
+            self.note_indexes().await?;
             return Ok(Synced::UpToDate);
         }
         if has_table(&tx, self.dialect(), "images").await? {
@@ -82,6 +85,7 @@ impl Db {
                 tx.execute_unprepared(&statement).await?;
             }
         }
+        indexes::add(&tx, self.dialect()).await?;
         let insert = Query::insert()
             .into_table("alembic_version")
             .columns(["version_num"])
@@ -92,6 +96,7 @@ impl Db {
         if let Some(file) = &self.inner.file {
             connect::sync_folder(file).await?;
         }
+        self.note_indexes().await?;
         info!(version = SCHEMA_VERSION, "made the database tables");
         Ok(Synced::Created)
     }

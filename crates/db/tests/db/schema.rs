@@ -54,6 +54,7 @@ async fn facts(raw: &DatabaseConnection) -> String {
             .unwrap();
         }
         let mut indexes = query(format!("PRAGMA index_list({name})")).await;
+        indexes.retain(|row| !text(row, "name").starts_with("vidimus_"));
         indexes.sort_by_key(|row| text(row, "name"));
         for row in indexes {
             let index = text(&row, "name");
@@ -97,6 +98,39 @@ async fn our_tables_are_those_of_glance() {
         .column("SELECT version_num AS x FROM alembic_version")
         .await;
     assert_eq!(version, ["2024_1_contract01"]);
+}
+
+#[tokio::test]
+async fn a_database_of_glance_gets_our_indexes_when_it_is_told_to() {
+    let test = TestDb::new().await;
+    assert!(test.has_indexes().await.unwrap());
+    let find = "SELECT name AS x FROM sqlite_master WHERE type = 'index' AND name LIKE 'vidimus%'";
+    let ours: Vec<String> = test.column(find).await;
+    assert_eq!(ours.len(), 6);
+    for index in &ours {
+        test.sql(&format!("DROP INDEX {index}"), []).await;
+    }
+    // What serves a site does not change its tables.
+    assert_eq!(test.sync().await.unwrap(), Synced::UpToDate);
+    assert!(!test.has_indexes().await.unwrap());
+    let image = NewImage::new(ImageId::random(), Some("p".to_owned()));
+    test.images().create(&image).await.unwrap();
+    let page = ImageQuery {
+        limit: Some(2),
+        ..ImageQuery::default()
+    };
+    let listed = async |db: &Db| {
+        let found = db.images().list(&Scope::project("p"), &page).await.unwrap();
+        found.len()
+    };
+    assert_eq!(listed(&test).await, 1);
+    let mut added = test.add_indexes().await.unwrap();
+    added.sort_unstable();
+    let mut expected = ours.clone();
+    expected.sort_unstable();
+    assert_eq!(added, expected);
+    assert_eq!(test.add_indexes().await.unwrap(), Vec::<&str>::new());
+    assert_eq!(listed(&test).await, 1);
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ pub(super) struct DbArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Create the tables, or say that they are there
+    /// Create the tables, or say that they are there; add the indexes of ours that are not
     Sync,
     /// Print the version of the schema
     Version,
@@ -44,10 +44,19 @@ pub(super) async fn run(args: DbArgs) -> Result<u8, BootError> {
     let db = boot::database(&settings).await?;
     let failed = |error| BootError::new("the schema of the database cannot be used", error);
     match args.action {
-        Action::Sync => match db.sync().await.map_err(failed)? {
-            Synced::Created => say("Database is synced successfully."),
-            Synced::UpToDate => say("Database is up to date. No migrations needed."),
-        },
+        Action::Sync => {
+            match db.sync().await.map_err(failed)? {
+                Synced::Created => say("Database is synced successfully."),
+                Synced::UpToDate => say("Database is up to date. No migrations needed."),
+            }
+            let added = db.add_indexes().await.map_err(failed)?;
+            if !added.is_empty() {
+                say(&format!(
+                    "Added {} indexes for lists; Glance works on with them.",
+                    added.len()
+                ));
+            }
+        }
         Action::Version => say(db
             .version()
             .await
