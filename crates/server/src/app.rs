@@ -24,6 +24,20 @@ pub struct App {
     pub document: Arc<Document>,
 }
 
+impl App {
+    /// The same for clients of a listener whose addresses begin with `scheme`.
+    pub(crate) fn reached_by(&self, scheme: &'static str) -> Self {
+        let http = HttpConfig {
+            scheme,
+            ..(*self.http).clone()
+        };
+        Self {
+            http: Arc::new(http),
+            ..self.clone()
+        }
+    }
+}
+
 /// Settings of the HTTP side.
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
@@ -31,6 +45,8 @@ pub struct HttpConfig {
     pub identity: IdentitySource,
     /// The address in links, if it is not the one the client used (`public_endpoint`).
     pub public_endpoint: Option<String>,
+    /// How addresses begin for clients that no proxy speaks for: by what the listener they came to speaks.
+    pub scheme: &'static str,
     /// Whether `Forwarded` and `X-Forwarded-*` headers are believed (`enable_proxy_headers_parsing`).
     pub believe_forwarded: bool,
     /// What web pages of other origins may do.
@@ -151,7 +167,7 @@ impl HttpConfig {
         } else {
             Forwarded::default()
         };
-        let scheme = forwarded.proto.unwrap_or("http");
+        let scheme = forwarded.proto.unwrap_or(self.scheme);
         let host = forwarded.host.or(text("host")).unwrap_or("localhost");
         let prefix = forwarded.prefix.unwrap_or_default().trim_end_matches('/');
         format!("{scheme}://{host}{prefix}")

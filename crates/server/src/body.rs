@@ -16,17 +16,17 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use http_body::{Frame, SizeHint};
 use rustix::io::{Errno, ReadWriteFlags};
 use vidimus_service::{Download, ImageBody, Piece, Sending};
 use vidimus_types::ByteRange;
 
-use crate::sendfile::{Chunk, Spans};
-
-/// How much is read at once. Larger pieces cost memory for every slow client and gain little.
-const PIECE_BYTES: u64 = 64 * 1024;
+use crate::{
+    buffers::{BUFFER_BYTES, Buffer},
+    sendfile::{Chunk, Spans},
+};
 
 /// The response to a download.
 pub(crate) fn download_response(download: Download) -> Response {
@@ -113,7 +113,7 @@ fn read_file(file: Arc<File>, range: ByteRange) -> impl Stream<Item = io::Result
         if at >= range.end {
             return Ok(None);
         }
-        let length = (range.end - at).min(PIECE_BYTES) as usize;
+        let length = (range.end - at).min(BUFFER_BYTES as u64) as usize;
         let piece = read_piece(&file, at, length).await?;
         let next = at + piece.len() as u64;
         Ok(Some((piece, (next, file))))
@@ -125,10 +125,10 @@ fn read_file(file: Arc<File>, range: ByteRange) -> impl Stream<Item = io::Result
 /// What is in the page cache is read on the spot; otherwise the kernel would have to wait for the disk, so that is done on
 /// the blocking pool and the runtime's threads stay free.
 async fn read_piece(file: &Arc<File>, at: u64, length: usize) -> io::Result<Bytes> {
-    let mut piece = BytesMut::zeroed(length);
+    let mut piece = Buffer::take();
     let got = match rustix::io::preadv2(
         file,
-        &mut [io::IoSliceMut::new(&mut piece)],
+        &mut [io::IoSliceMut::new(&mut piece.space()[..length])],
         at,
         ReadWriteFlags::NOWAIT,
     ) {
@@ -137,7 +137,7 @@ async fn read_piece(file: &Arc<File>, at: u64, length: usize) -> io::Result<Byte
         | Err(Errno::AGAIN | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR | Errno::INVAL) => {
             let file = Arc::clone(file);
             let read = tokio::task::spawn_blocking(move || {
-                let got = rustix::io::pread(&*file, &mut piece[..], at)?;
+                let got = rustix::io::pread(&*file, &mut piece.space()[..length], at)?;
                 Ok::<_, Errno>((got, piece))
             });
             let (got, read) = read.await.map_err(io::Error::other)??;
@@ -152,8 +152,7 @@ async fn read_piece(file: &Arc<File>, at: u64, length: usize) -> io::Result<Byte
             "the file is shorter than it was",
         ));
     }
-    piece.truncate(got);
-    Ok(piece.freeze())
+    Ok(piece.freeze(got))
 }
 
 /// A body as hyper gets it.

@@ -48,7 +48,8 @@ impl BootError {
         }
     }
 
-    fn plain(what: impl fmt::Display) -> Self {
+    /// What could not be done, where that says it all.
+    pub(crate) fn plain(what: impl fmt::Display) -> Self {
         Self {
             what: what.to_string(),
             cause: None,
@@ -92,6 +93,7 @@ pub async fn boot(settings: &Settings, own_url: &str) -> Result<App, BootError> 
     let http = HttpConfig {
         identity,
         public_endpoint: settings.server.public_endpoint.clone(),
+        scheme: "http",
         believe_forwarded: settings.server.trusts_proxy_headers,
         cors: Cors::new(&settings.cors),
         legacy_cache_routes: settings.api.flavor.has_cache_management,

@@ -5,6 +5,7 @@
 pub mod app;
 mod body;
 pub mod boot;
+mod buffers;
 mod commands;
 pub mod config;
 pub mod cors;
@@ -20,6 +21,7 @@ mod routes;
 mod sendfile;
 pub mod serve;
 mod stall;
+pub mod tls;
 mod views;
 
 use std::{error::Error, io::Write, process::ExitCode};

@@ -8,7 +8,15 @@ use http::{Method, Request};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+};
+
+use crate::{
+    config::{PLAIN, Tls},
+    tls::connect,
+};
 
 /// What came back.
 #[derive(Debug)]
@@ -21,27 +29,50 @@ pub(crate) enum LocalAnswer {
     Refused(String),
 }
 
+/// Asks the server at `server`, an address as in `[vidimus] listen`; by TLS where one speaks that.
 pub(crate) async fn call(
     server: &str,
+    tls: Option<&Tls>,
     method: Method,
     path: &str,
     header: Option<(&str, &str)>,
 ) -> LocalAnswer {
+    let plain = server.strip_prefix(PLAIN);
+    let server = plain.unwrap_or(server);
     let Ok(stream) = TcpStream::connect(server).await else {
         return LocalAnswer::NoServer;
     };
-    exchange(stream, server, method, path, header)
-        .await
-        .unwrap_or_else(|error| LocalAnswer::Refused(error.to_string()))
+    let outcome = match tls.filter(|_| plain.is_none()) {
+        None => exchange(stream, server, method, path, header).await,
+        Some(tls) => match connect(tls, stream).await {
+            Ok(stream) => exchange(stream, server, method, path, header).await,
+            Err(error) => Err(error.into()),
+        },
+    };
+    outcome.unwrap_or_else(|error| LocalAnswer::Refused(told(&*error)))
 }
 
-async fn exchange(
-    stream: TcpStream,
+/// The error with all that is behind it.
+fn told(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(reason) = cause {
+        text = format!("{text}: {reason}");
+        cause = reason.source();
+    }
+    text
+}
+
+async fn exchange<S>(
+    stream: S,
     server: &str,
     method: Method,
     path: &str,
     header: Option<(&str, &str)>,
-) -> Result<LocalAnswer, Box<dyn std::error::Error + Send + Sync>> {
+) -> Result<LocalAnswer, Box<dyn std::error::Error + Send + Sync>>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let driver = tokio::spawn(connection);

@@ -23,6 +23,7 @@ use hyper_util::{
     server::graceful::GracefulShutdown,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
     task::JoinSet,
 };
@@ -33,6 +34,7 @@ use vidimus_auth::{Context, Identity, Peer, new_request_id};
 use crate::{
     app::{App, HttpConfig, IdentitySource},
     body::WireBody,
+    config::{PLAIN, UNIX},
     error::{ApiError, Asked, ErrorBody},
     handlers::{
         health::healthcheck,
@@ -40,8 +42,9 @@ use crate::{
         versions::{Negotiated, negotiate, redirect, versions},
     },
     router::router,
-    sendfile::{FileSocket, PlainSocket},
+    sendfile::{FileSocket, PlainSocket, Spans},
     stall::StallGuard,
+    tls::{Tls, TlsSocket},
 };
 
 /// Bytes of a response that may wait in memory for a slow client; hyper's default of 400 KiB adds up with many.
@@ -59,40 +62,59 @@ const DRAIN: Duration = Duration::from_secs(60);
 pub enum Listener {
     /// On an address.
     Tcp(TcpListener),
+    /// On an address, for those who speak TLS.
+    Tls(TcpListener, Arc<Tls>),
     /// On a socket file, removed at the end.
     Unix(UnixListener, PathBuf),
 }
 
 impl Listener {
-    /// Binds `ADDR:PORT` or `unix:PATH`.
-    pub async fn bind(address: &str) -> io::Result<Self> {
-        match address.strip_prefix("unix:") {
-            Some(path) => {
-                let path = PathBuf::from(path);
-                remove_stale_socket(&path)?;
-                Ok(Self::Unix(UnixListener::bind(&path)?, path))
+    /// Binds `ADDR:PORT`, `http://ADDR:PORT` or `unix:PATH`. The first speaks TLS if there is something to speak it with.
+    pub async fn bind(address: &str, tls: Option<&Arc<Tls>>) -> io::Result<Self> {
+        if let Some(path) = address.strip_prefix(UNIX) {
+            let path = PathBuf::from(path);
+            remove_stale_socket(&path)?;
+            return Ok(Self::Unix(UnixListener::bind(&path)?, path));
+        }
+        match (address.strip_prefix(PLAIN), tls) {
+            (None, Some(tls)) => {
+                let listener = TcpListener::bind(address).await?;
+                Ok(Self::Tls(listener, Arc::clone(tls)))
             }
-            None => Ok(Self::Tcp(TcpListener::bind(address).await?)),
+            (plain, _) => Ok(Self::Tcp(
+                TcpListener::bind(plain.unwrap_or(address)).await?,
+            )),
         }
     }
 
     /// What a client is told to connect to.
     pub fn url(&self) -> String {
         match self {
-            Self::Tcp(listener) => listener
+            Self::Tcp(listener) | Self::Tls(listener, _) => listener
                 .local_addr()
-                .map(|address| format!("http://{address}"))
+                .map(|address| format!("{}://{address}", self.scheme()))
                 .unwrap_or_default(),
             Self::Unix(_, path) => format!("unix:{}", path.display()),
+        }
+    }
+
+    /// What addresses begin with as clients of it write them.
+    fn scheme(&self) -> &'static str {
+        match self {
+            Self::Tcp(_) | Self::Unix(..) => "http",
+            Self::Tls(..) => "https",
         }
     }
 
     async fn accept(&self) -> io::Result<(Socket, Peer)> {
         match self {
             Self::Tcp(listener) => {
-                let (stream, address): (TcpStream, SocketAddr) = listener.accept().await?;
-                stream.set_nodelay(true)?;
+                let (stream, address) = accept_tcp(listener).await?;
                 Ok((Socket::Tcp(stream), address.into()))
+            }
+            Self::Tls(listener, tls) => {
+                let (stream, address) = accept_tcp(listener).await?;
+                Ok((Socket::Tls(stream, Arc::clone(tls)), address.into()))
             }
             Self::Unix(listener, _) => Ok((Socket::Unix(listener.accept().await?.0), Peer::Unix)),
         }
@@ -105,6 +127,12 @@ impl Drop for Listener {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+async fn accept_tcp(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, address) = listener.accept().await?;
+    stream.set_nodelay(true)?;
+    Ok((stream, address))
 }
 
 /// A socket file that a killed server left would keep us from binding.
@@ -122,21 +150,19 @@ fn remove_stale_socket(path: &Path) -> io::Result<()> {
 
 enum Socket {
     Tcp(TcpStream),
+    /// Before its handshake.
+    Tls(TcpStream, Arc<Tls>),
     Unix(UnixStream),
 }
 
 /// Serves until `stop` is ready, then lets requests under way end.
 pub async fn serve(app: App, listeners: Vec<Listener>, stop: impl Future<Output = ()>) {
-    let routes = router(app.clone());
     let graceful = Arc::new(GracefulShutdown::new());
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        accepting.spawn(accept_from(
-            listener,
-            app.clone(),
-            routes.clone(),
-            Arc::clone(&graceful),
-        ));
+        let app = app.reached_by(listener.scheme());
+        let routes = router(app.clone());
+        accepting.spawn(accept_from(listener, app, routes, Arc::clone(&graceful)));
     }
     stop.await;
     accepting.shutdown().await;
@@ -157,10 +183,30 @@ async fn accept_from(
     routes: Router,
     graceful: Arc<GracefulShutdown>,
 ) {
+    let serving = Serving {
+        app,
+        routes,
+        graceful,
+    };
+    // They end with the listener: who has not shaken hands when the server stops has not been promised anything.
+    let mut handshakes = JoinSet::new();
     loop {
-        match listener.accept().await {
-            Ok((Socket::Tcp(stream), peer)) => connection(&app, &routes, &graceful, stream, peer),
-            Ok((Socket::Unix(stream), peer)) => connection(&app, &routes, &graceful, stream, peer),
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(shaken) = handshakes.join_next() => {
+                if let Ok(Some((stream, peer))) = shaken {
+                    serving.tls(stream, peer);
+                }
+                continue;
+            }
+        };
+        match accepted {
+            Ok((Socket::Tcp(stream), peer)) => serving.plain(stream, peer),
+            Ok((Socket::Unix(stream), peer)) => serving.plain(stream, peer),
+            Ok((Socket::Tls(stream, tls), peer)) => {
+                let stall_timeout = serving.app.http.stall_timeout;
+                handshakes.spawn(shake_hands(tls, stream, stall_timeout, peer));
+            }
             Err(error) => {
                 // Out of file descriptors, or the client left already. Neither gets better by trying at once.
                 tracing::warn!(
@@ -173,45 +219,82 @@ async fn accept_from(
     }
 }
 
-fn connection<S>(app: &App, routes: &Router, graceful: &GracefulShutdown, stream: S, peer: Peer)
-where
-    S: PlainSocket + Send + 'static,
-{
-    let routes = routes.clone();
-    let answering = app.clone();
-    let stream = FileSocket::new(stream, app.http.send_files);
-    let spans = stream.spans();
-    let buffer = match spans {
-        Some(_) => PLAIN_BUFFER,
-        None => WRITE_BUFFER,
-    };
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let (app, routes, spans) = (answering.clone(), routes.clone(), spans.clone());
-        // hyper keeps room for it as long as the connection lives, and most connections are idle.
-        Box::pin(async move {
-            let response = answer(app, routes, peer, request.map(Body::new)).await;
-            Ok::<_, Infallible>(WireBody::of(response, spans.as_ref()))
-        })
-    });
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(app.http.head_timeout)
-        // Some clients close their sending side after the request and still want the answer.
-        .half_close(true)
-        .max_buf_size(buffer);
-    let connection = graceful.watch(builder.serve_connection(
-        TokioIo::new(StallGuard::new(stream, app.http.stall_timeout)),
-        service,
-    ));
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
+async fn shake_hands(
+    tls: Arc<Tls>,
+    stream: TcpStream,
+    stall_timeout: Duration,
+    peer: Peer,
+) -> Option<(TlsSocket, Peer)> {
+    match tls.accept(stream, stall_timeout).await {
+        Ok(stream) => Some((stream, peer)),
+        Err(error) => {
             tracing::debug!(
+                ?peer,
                 error = &error as &dyn std::error::Error,
-                "connection ended early"
+                "no TLS with this client"
             );
+            None
         }
-    });
+    }
+}
+
+/// What the connections of one listener have in common.
+struct Serving {
+    app: App,
+    routes: Router,
+    graceful: Arc<GracefulShutdown>,
+}
+
+impl Serving {
+    /// A socket the kernel can send files to.
+    fn plain<S: PlainSocket + Send + 'static>(&self, stream: S, peer: Peer) {
+        let stream = FileSocket::new(stream, self.app.http.send_files);
+        let spans = stream.spans();
+        let stream = StallGuard::new(stream, self.app.http.stall_timeout);
+        self.connection(stream, spans, peer);
+    }
+
+    /// What goes over TLS is made here, so there is nothing for the kernel to send.
+    fn tls(&self, stream: TlsSocket, peer: Peer) {
+        self.connection(stream, None, peer);
+    }
+
+    fn connection<S>(&self, stream: S, spans: Option<Arc<Spans>>, peer: Peer)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (app, routes) = (self.app.clone(), self.routes.clone());
+        let buffer = match spans {
+            Some(_) => PLAIN_BUFFER,
+            None => WRITE_BUFFER,
+        };
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let (app, routes, spans) = (app.clone(), routes.clone(), spans.clone());
+            // hyper keeps room for it as long as the connection lives, and most connections are idle.
+            Box::pin(async move {
+                let response = answer(app, routes, peer, request.map(Body::new)).await;
+                Ok::<_, Infallible>(WireBody::of(response, spans.as_ref()))
+            })
+        });
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.app.http.head_timeout)
+            // Some clients close their sending side after the request and still want the answer.
+            .half_close(true)
+            .max_buf_size(buffer);
+        let connection = self
+            .graceful
+            .watch(builder.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "connection ended early"
+                );
+            }
+        });
+    }
 }
 
 /// Answers one request and writes its log line.
@@ -357,6 +440,37 @@ fn unauthorized(config: &HttpConfig) -> ApiError {
     match challenge.and_then(|challenge| challenge.try_into().ok()) {
         Some(value) => error.with_header(header::WWW_AUTHENTICATE, value),
         None => error,
+    }
+}
+
+/// Reads the files of TLS again whenever the process gets SIGHUP.
+pub async fn reload_on_signal(tls: Arc<Tls>) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "SIGHUP will end the server"
+            );
+            return;
+        }
+    };
+    while hangup.recv().await.is_some() {
+        let again = Arc::clone(&tls);
+        // The files may lie on something slow.
+        let outcome = tokio::task::spawn_blocking(move || again.reload()).await;
+        match outcome {
+            Ok(Ok(())) => tracing::info!("the files of TLS were read again"),
+            Ok(Err(error)) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the files of TLS are no use, those read before stay in use"
+            ),
+            Err(error) => tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the files of TLS were not read again"
+            ),
+        }
     }
 }
 

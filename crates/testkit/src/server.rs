@@ -129,6 +129,15 @@ impl TestServer {
         running.child.wait().expect("the server is dead").code()
     }
 
+    /// Sends the process a signal by its name, such as `HUP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.running().child.id().to_string()])
+            .status()
+            .expect("kill runs");
+        assert!(sent.success(), "the server is gone");
+    }
+
     /// Starts the process again on the same folder and waits until it listens.
     pub fn start(&mut self) {
         assert!(self.running.is_none(), "the server runs already");

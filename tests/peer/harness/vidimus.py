@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from harness.certificates import Pair
 from harness.glance import Glance, Options
 from harness.process import ServerProcess, free_port
 
@@ -65,6 +67,21 @@ class Vidimus:
         process = ServerProcess(argv, self.log, os.environ, self.dir)
         process.wait_until_answers(f"{self.url}/versions", timeout=60)
         return process
+
+
+class TlsVidimus(Vidimus):
+    """Listens with TLS (`tls_url`) and without (`url`), on the configuration that a `Glance` with these options would have.
+    `tls` are further options of `[vidimus]`."""
+
+    def __init__(self, directory: Path, pair: Pair, options: Options, tls: Mapping[str, str] | None = None):
+        ours = {"tls_cert_file": str(pair.certificate), "tls_key_file": str(pair.key), **(tls or {})}
+        with_tls = replace(options, sections={**options.sections, "vidimus": ours})
+        Glance.write_config(directory, 0, with_tls)
+        plain = f"http://127.0.0.1:{free_port()}"
+        config = str(directory / "glance-api.conf")
+        super().__init__(directory, 0, ["--config-file", config, "--listen", plain])
+        self.tls_url = f"https://127.0.0.1:{self.port}"
+        self.url = plain
 
 
 def beside_glance(directory: Path, options: Options) -> Vidimus:

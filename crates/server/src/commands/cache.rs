@@ -13,6 +13,7 @@ use super::{ConfigArgs, say};
 use crate::{
     app::App,
     boot::{BootError, boot},
+    config::{PLAIN, Tls},
     local_call::{LocalAnswer, call},
 };
 
@@ -20,7 +21,7 @@ use crate::{
 pub(super) struct CacheArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// The server to ask, if it is running [default: the first configured address]
+    /// The server to ask, if it is running [default: the first configured address without TLS, or else the first]
     #[arg(long, value_name = "ADDR:PORT")]
     server: Option<String>,
     #[command(subcommand)]
@@ -72,12 +73,17 @@ impl From<Target> for ClearTarget {
 
 pub(super) async fn run(args: CacheArgs) -> Result<u8, BootError> {
     let settings = args.config.load()?.settings;
+    let listen = &settings.server.listen;
+    // Where clients need certificates, this command has none.
+    let plain = listen.iter().find(|address| address.starts_with(PLAIN));
     let server = args
         .server
-        .clone()
-        .or_else(|| settings.server.listen.first().cloned())
+        .as_ref()
+        .or(plain)
+        .or(listen.first())
+        .cloned()
         .unwrap_or_default();
-    if let Some(answer) = ask(&server, &args.action).await {
+    if let Some(answer) = ask(&server, settings.server.tls.as_ref(), &args.action).await {
         return show(
             &args.action,
             &answer.map_err(|error| {
@@ -105,7 +111,7 @@ pub(super) async fn run(args: CacheArgs) -> Result<u8, BootError> {
 }
 
 /// The answer of a running server, or `None` if there is none.
-async fn ask(server: &str, action: &Action) -> Option<Result<Value, String>> {
+async fn ask(server: &str, tls: Option<&Tls>, action: &Action) -> Option<Result<Value, String>> {
     let (method, path, target) = match action {
         Action::List => (Method::GET, "/v2/cache".to_owned(), None),
         Action::Queue { id } => (Method::PUT, format!("/v2/cache/{id}"), None),
@@ -119,7 +125,7 @@ async fn ask(server: &str, action: &Action) -> Option<Result<Value, String>> {
         Action::Clean => (Method::POST, "/v2/cache/clean".to_owned(), None),
     };
     let headers = target.map(|target| (ClearTarget::HEADER, target));
-    match call(server, method, &path, headers).await {
+    match call(server, tls, method, &path, headers).await {
         LocalAnswer::NoServer => None,
         LocalAnswer::Ok(body) => Some(Ok(body)),
         LocalAnswer::Refused(reason) => Some(Err(reason)),

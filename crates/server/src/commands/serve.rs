@@ -1,19 +1,23 @@
 //! `vidimus serve`.
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::{ConfigArgs, log, say};
 use crate::{
     boot::{self, BootError, boot},
     config::{AuthMode, Settings},
-    serve::{Listener, serve, stop_signal},
+    serve::{Listener, reload_on_signal, serve, stop_signal},
+    tls::Tls,
 };
 
 #[derive(Debug, Args)]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Address to listen on, instead of the configured ones: ADDR:PORT, port 0 for any free one, or unix:PATH
+    /// Address to listen on, instead of the configured ones: ADDR:PORT, port 0 for any free one, http://ADDR:PORT for no TLS there, or
+    /// unix:PATH
     #[arg(long, value_name = "ADDRESS")]
     listen: Vec<String>,
     /// Listen on addresses other machines can reach although every caller is an admin
@@ -43,7 +47,14 @@ pub(super) async fn run(args: ServeArgs) -> Result<u8, BootError> {
     }
 
     // Bound before anything is opened: a second server on the same address must not touch the first one's data.
-    let listeners = bind(&settings).await?;
+    let tls = match &settings.server.tls {
+        Some(tls) => Some(Arc::new(Tls::load(
+            tls.clone(),
+            settings.server.header_timeout,
+        )?)),
+        None => None,
+    };
+    let listeners = bind(&settings, tls.as_ref()).await?;
     let own_url = listeners.first().map(Listener::url).unwrap_or_default();
     let app = boot(&settings, &own_url).await?;
     let service = app.service.clone();
@@ -61,6 +72,9 @@ pub(super) async fn run(args: ServeArgs) -> Result<u8, BootError> {
             "try: openstack --os-auth-type none --os-endpoint {own_url} image list"
         ));
     }
+    if let Some(tls) = tls {
+        tokio::spawn(reload_on_signal(tls));
+    }
     // Tells systemd, where there is one, that dependants may start.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 
@@ -71,10 +85,10 @@ pub(super) async fn run(args: ServeArgs) -> Result<u8, BootError> {
     Ok(0)
 }
 
-async fn bind(settings: &Settings) -> Result<Vec<Listener>, BootError> {
+async fn bind(settings: &Settings, tls: Option<&Arc<Tls>>) -> Result<Vec<Listener>, BootError> {
     let mut listeners = Vec::new();
     for address in &settings.server.listen {
-        let listener = Listener::bind(address).await;
+        let listener = Listener::bind(address, tls).await;
         listeners.push(
             listener
                 .map_err(|cause| BootError::new(format!("cannot listen on `{address}`"), cause))?,

@@ -27,8 +27,9 @@ pub use secret::Secret;
 pub use settings::{
     Api, Auth, AuthMode, Cache, CacheDriver, Cors, Database, FileStore, Flavor, HttpOptions,
     Images, Imports, Log, Notifications, Policy, Server, Settings, StoreDefinition, StoreType,
-    Stores,
+    Stores, Tls, TlsVersion,
 };
+pub(crate) use settings::{PLAIN, UNIX};
 
 use resolve::Resolver;
 use sources::Sources;

@@ -18,10 +18,6 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
             "graceful_shutdown_timeout",
             "eventlet_executor_pool_size",
             "eventlet_hub",
-            "use_ssl",
-            "cert_file",
-            "key_file",
-            "ca_file",
             "conn_pool_ttl",
             "conn_pool_min_size",
             "rpc_backend",
@@ -40,6 +36,11 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
             "pydev_worker_debug_host",
             "pydev_worker_debug_port",
         ],
+    },
+    Accepted {
+        group: "DEFAULT",
+        reason: "TLS is set up by `tls_cert_file` and `tls_key_file` of [vidimus]",
+        names: &["use_ssl", "cert_file", "key_file", "ca_file"],
     },
     Accepted {
         group: "DEFAULT",

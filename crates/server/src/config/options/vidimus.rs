@@ -10,7 +10,18 @@ use crate::config::{
 options! {
     LISTEN: Vec<String> = Opt::new("vidimus", "listen", Kind::LIST)
         .help("Addresses to listen on, each `host:port` (`[::1]:9292` for IPv6) or `unix:path`. When unset, `bind_host` and `bind_port` of \
-               `[DEFAULT]` are used.");
+               `[DEFAULT]` are used. With `tls_cert_file`, each `host:port` speaks TLS; `http://host:port` never does, nor a \
+               `unix:path`.");
+    TLS_CERT_FILE: Option<PathBuf> = Opt::new("vidimus", "tls_cert_file", Kind::Str)
+        .help("PEM file with the server's certificate and behind it those between it and its authority. When set, clients are \
+               spoken to by TLS. The files of TLS are read again on SIGHUP; connections go on with what they began with.");
+    TLS_KEY_FILE: Option<PathBuf> = Opt::new("vidimus", "tls_key_file", Kind::Str)
+        .help("PEM file with the private key of that certificate, without a passphrase.");
+    TLS_CLIENT_CA_FILE: Option<PathBuf> = Opt::new("vidimus", "tls_client_ca_file", Kind::Str)
+        .help("PEM file with authorities. When set, only clients with a certificate of one of them are spoken to (mutual TLS).");
+    TLS_MIN_VERSION: String = Opt::new("vidimus", "tls_min_version", Kind::Choice(&["1.2", "1.3"]))
+        .default("1.2")
+        .help("The oldest version of TLS that is spoken.");
     AUTH: Option<String> = Opt::new("vidimus", "auth", Kind::Choice(&["", "none", "proxy"]))
         .help("Who says who is calling. `none`: every caller is an administrator. `proxy`: a neighbour that checked the \
                caller, such as a proxy with Keystone's middleware, says it in the headers X-User-Id, X-Project-Id and \
@@ -34,7 +45,7 @@ options! {
         .help("Seconds between two rounds of cache upkeep (prune, clean, write hit counts down). No cron job is needed.");
     HEADER_TIMEOUT: Duration = Opt::new("vidimus", "header_timeout", Kind::Float { min: 0.1 })
         .default("30")
-        .help("Seconds a client has to send the headers of a request.");
+        .help("Seconds a client has to send the headers of a request, and before that for the handshake of TLS.");
     BODY_IDLE_TIMEOUT: Duration = Opt::new("vidimus", "body_idle_timeout", Kind::Float { min: 0.1 })
         .default("120")
         .help("Seconds without a byte moving after which an upload or download is given up. A transfer that moves may take \

@@ -4,6 +4,7 @@ mod api;
 mod imports;
 mod notifications;
 mod stores;
+mod tls;
 
 use std::{
     net::SocketAddr,
@@ -15,6 +16,7 @@ pub use api::{AuthMode, Cors, Flavor, Policy};
 pub use imports::Imports;
 pub use notifications::Notifications;
 pub use stores::{FileStore, HttpOptions, StoreDefinition, StoreType, Stores};
+pub use tls::{Tls, TlsVersion};
 
 use crate::app::SendFiles;
 
@@ -59,8 +61,10 @@ pub struct Settings {
 /// Where and how requests come in.
 #[derive(Debug, Clone)]
 pub struct Server {
-    /// Addresses to listen on, each `host:port` or `unix:path`; a host may still be a name.
+    /// Addresses to listen on, each `host:port`, `http://host:port` or `unix:path`; a host may still be a name.
     pub listen: Vec<String>,
+    /// With what a `host:port` speaks TLS; `None`: it does not.
+    pub tls: Option<Tls>,
     /// Start of links in version documents.
     pub public_endpoint: Option<String>,
     /// This node's own URL; `public_endpoint` where it has none of its own.
@@ -253,12 +257,16 @@ impl Settings {
 }
 
 /// What an address begins with that is a socket file and not a host.
-const UNIX: &str = "unix:";
+pub(crate) const UNIX: &str = "unix:";
+
+/// What an address begins with that is spoken to without TLS although there is a certificate.
+pub(crate) const PLAIN: &str = "http://";
 
 fn is_loopback(address: &str) -> bool {
     if address.starts_with(UNIX) {
         return true;
     }
+    let address = address.strip_prefix(PLAIN).unwrap_or(address);
     match address.parse::<SocketAddr>() {
         Ok(address) => address.ip().is_loopback(),
         Err(_) => matches!(address.rsplit_once(':'), Some(("localhost", _))),
@@ -270,6 +278,7 @@ fn server(resolver: &Resolver<'_>) -> Result<Server, ConfigError> {
     let self_reference_url: Option<String> = resolver.get(&service::WORKER_SELF_REFERENCE_URL)?;
     Ok(Server {
         listen: listen(resolver)?,
+        tls: tls::tls(resolver)?,
         self_reference_url: self_reference_url.or_else(|| public_endpoint.clone()),
         public_endpoint,
         trusts_proxy_headers: resolver.get(&libraries::ENABLE_PROXY_HEADERS_PARSING)?,
@@ -290,6 +299,8 @@ fn listen(resolver: &Resolver<'_>) -> Result<Vec<String>, ConfigError> {
     let listen = resolver.resolve(&vidimus::LISTEN)?;
     for address in listen.value.iter().filter(|text| !text.starts_with(UNIX)) {
         let port = address
+            .strip_prefix(PLAIN)
+            .unwrap_or(address)
             .rsplit_once(':')
             .and_then(|(_, port)| port.parse::<u16>().ok());
         if port.is_none() {
@@ -297,7 +308,7 @@ fn listen(resolver: &Resolver<'_>) -> Result<Vec<String>, ConfigError> {
                 origin: listen.origin,
                 option: OptionName::new("vidimus", "listen"),
                 found: format!("`{address}`"),
-                allowed: "`host:port` or `unix:path`".to_owned(),
+                allowed: "`host:port`, `http://host:port` or `unix:path`".to_owned(),
             });
         }
     }

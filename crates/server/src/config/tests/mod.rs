@@ -8,7 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{AuthMode, CacheDriver, ConfigError, Loaded, Settings, StoreType, Warning};
+use super::{
+    AuthMode, CacheDriver, ConfigError, Loaded, Settings, StoreType, Tls, TlsVersion, Warning,
+};
 
 /// Loads files given by their texts; they are called 0.conf, 1.conf and so on.
 fn load(texts: &[&str], environment: &[(&str, &str)]) -> Result<Loaded, ConfigError> {
@@ -134,6 +136,8 @@ fn a_bad_value_is_refused_with_its_place_and_what_is_allowed() {
         ("[DEFAULT]\nnode_staging_uri = /tmp\n", "`file://` URL"),
         ("[DEFAULT]\nhashing_algorithm = crc32\n", "`sha512`"),
         ("[vidimus]\nlisten = localhost\n", "`host:port`"),
+        ("[vidimus]\nlisten = http://localhost\n", "`host:port`"),
+        ("[vidimus]\ntls_min_version = 1.1\n", "`1.2`"),
         (
             "[glance_store]\nfilesystem_store_file_perm = 689\n",
             "octal",
@@ -220,6 +224,7 @@ fn everybody_as_administrator_stays_on_this_machine() {
         "[DEFAULT]\nbind_host = ::\n",
         "[vidimus]\nlisten = 127.0.0.1:1,10.0.0.1:1\n",
         "[vidimus]\nlisten = glance.example.com:9292\n",
+        "[vidimus]\nlisten = http://10.0.0.1:9292\n",
     ] {
         let told = refusal(listen);
         assert!(told.contains("allow_unauthenticated_remote"), "{told}");
@@ -227,7 +232,7 @@ fn everybody_as_administrator_stays_on_this_machine() {
         let allowed = format!("{listen}[vidimus]\nallow_unauthenticated_remote = yes\n");
         with_database(&allowed).unwrap();
     }
-    let loopback = "[vidimus]\nlisten = localhost:1,[::1]:2,127.0.0.9:3\n";
+    let loopback = "[vidimus]\nlisten = localhost:1,[::1]:2,http://127.0.0.9:3\n";
     assert_eq!(
         with_database(loopback)
             .unwrap()
@@ -237,6 +242,32 @@ fn everybody_as_administrator_stays_on_this_machine() {
             .len(),
         3
     );
+}
+
+#[test]
+fn tls_has_a_certificate_and_its_key_or_is_not_spoken() {
+    let tls = |text: &str| {
+        let loaded = with_database(&format!("[vidimus]\n{text}")).unwrap();
+        loaded.settings.server.tls
+    };
+    assert_eq!(tls(""), None);
+    let found = tls("tls_cert_file = /c\ntls_key_file = /k\ntls_min_version = 1.3\n");
+    let expected = Tls {
+        cert_file: "/c".into(),
+        key_file: "/k".into(),
+        client_ca_file: None,
+        min_version: TlsVersion::V13,
+    };
+    assert_eq!(found, Some(expected));
+    for (set, missing) in [
+        ("tls_cert_file", "tls_key_file"),
+        ("tls_key_file", "tls_cert_file"),
+        ("tls_client_ca_file", "tls_cert_file"),
+    ] {
+        let told = refusal(&format!("[vidimus]\n{set} = /some\n"));
+        let expected = format!("1.conf:2: `[vidimus] {set}`: `{missing}` must be set as well");
+        assert!(told.ends_with(&expected), "{told}");
+    }
 }
 
 #[test]
