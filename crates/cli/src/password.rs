@@ -17,13 +17,26 @@ pub(crate) fn ask() -> Result<Secret> {
     if !stdin.is_terminal() {
         return Err(none_given());
     }
+    prompt("Password: ", &stdin).ok_or_else(none_given)
+}
+
+/// The password of a private key; none where nobody can be asked, or where nothing is typed.
+pub(crate) fn ask_for_key() -> Option<Secret> {
+    let stdin = io::stdin();
+    let can_ask = stdin.is_terminal();
+    let text = "Please enter private key password, leave empty if none: ";
+    can_ask.then(|| prompt(text, &stdin)).flatten()
+}
+
+/// What is typed, if it can be read and is anything.
+fn prompt(text: &str, stdin: &io::Stdin) -> Option<Secret> {
     // Nobody sees the prompt if it cannot be written, but the answer is as good.
-    let _ = write!(io::stderr(), "Password: ").and_then(|()| io::stderr().flush());
-    let line = read_hidden(&stdin).map_err(|_| none_given())?;
+    let _ = write!(io::stderr(), "{text}").and_then(|()| io::stderr().flush());
+    let line = read_hidden(stdin);
     let _ = writeln!(io::stderr());
-    match line.trim_end_matches(['\r', '\n']) {
-        "" => Err(none_given()),
-        password => Ok(Secret::new(password)),
+    match line.ok()?.trim_end_matches(['\r', '\n']) {
+        "" => None,
+        password => Some(Secret::new(password)),
     }
 }
 

@@ -134,12 +134,18 @@ impl Hasher {
     }
 
     /// The hash of everything taken in, in lower-case hexadecimal.
-    pub fn finish(mut self) -> Result<String, DigestError> {
+    pub fn finish(self) -> Result<String, DigestError> {
+        let digest = self.finish_bytes()?;
+        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// The same as the bytes it is made of.
+    pub fn finish_bytes(mut self) -> Result<Vec<u8>, DigestError> {
         let digest = self.hasher.finish().map_err(|cause| DigestError {
             algorithm: self.algorithm.name,
             cause,
         })?;
-        Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+        Ok(digest.to_vec())
     }
 }
 

@@ -119,6 +119,10 @@ pub enum Error {
     #[error("Unsupported hash algorithm '{0}'")]
     UnsupportedHash(String),
 
+    /// The key cannot sign images.
+    #[error("the key cannot be used: {0}")]
+    SigningKey(&'static str),
+
     /// The data broke off before its announced end, again and again.
     #[error("the download of image `{image_id}` broke off after {received_bytes} bytes: {reason}")]
     Incomplete {
@@ -212,6 +216,7 @@ impl Error {
             Self::Redirect { .. }
             | Self::ChecksumMismatch { .. }
             | Self::UnsupportedHash(_)
+            | Self::SigningKey(_)
             | Self::Incomplete { .. }
             | Self::Busy(_)
             | Self::Io { .. }

@@ -10,6 +10,7 @@ use vidimus_db::{Db, DbConfig};
 use vidimus_digest::Algorithm;
 use vidimus_fetch::{Fetcher, Trust, UriFilter};
 use vidimus_inspect::{Format, Rules};
+use vidimus_keys::{KeyManager, KeyManagerConfig};
 use vidimus_service::{
     CacheRecord, ImageService, ImportConfig, LegacyConfig, NotificationConfig, NotificationDriver,
     PluginConfig, QemuImg, ServiceConfig,
@@ -20,7 +21,7 @@ use vidimus_types::schema::SchemaOptions;
 use crate::{
     app::{App, HttpConfig, IdentitySource},
     config::{
-        AuthMode, CacheDriver, HttpOptions, Images, Notifications, Settings, StoreDefinition,
+        AuthMode, CacheDriver, HttpOptions, Images, Keys, Notifications, Settings, StoreDefinition,
         StoreType,
     },
     cors::Cors,
@@ -211,12 +212,7 @@ fn http_store(
         BootError::new(format!("store `{}` cannot be opened", definition.id), cause)
     };
     let trust = match &options.ca_file {
-        Some(file) => {
-            let pem = std::fs::read(file).map_err(|error| {
-                BootError::new(format!("`{}` cannot be read", file.display()), error)
-            })?;
-            Trust::from_pem(&pem).map_err(|error| failed(Box::new(error)))?
-        }
+        Some(file) => authorities(file)?,
         None if options.is_insecure => Trust::Anybody,
         None => Trust::Machine,
     };
@@ -350,6 +346,7 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
                     .and_then(Format::from_name),
             },
         },
+        key_manager: key_manager(&settings.keys)?,
         notifications: notifications(&settings.notifications),
         cache_downloads: settings.api.flavor.has_caching,
         cache_record: match settings.cache.driver {
@@ -359,6 +356,30 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
         upkeep_interval: settings.cache.upkeep_interval,
         sole_user_of_database: is_sqlite,
     })
+}
+
+/// Who has certificates and keys, if anybody.
+fn key_manager(settings: &Keys) -> Result<Option<KeyManager>, BootError> {
+    let Some(endpoint) = settings.endpoint.clone() else {
+        return Ok(None);
+    };
+    let trust = match &settings.ca_file {
+        _ if !settings.is_verified => Trust::Anybody,
+        Some(file) => authorities(file)?,
+        None => Trust::Machine,
+    };
+    KeyManager::new(KeyManagerConfig { endpoint, trust })
+        .map(Some)
+        .map_err(|error| BootError::new("the key manager of [barbican] cannot be asked", error))
+}
+
+/// The authorities in a file.
+fn authorities(file: &Path) -> Result<Trust, BootError> {
+    let unread = |error: Box<dyn std::error::Error + Send + Sync>| {
+        BootError::new(format!("`{}` cannot be read", file.display()), error)
+    };
+    let pem = std::fs::read(file).map_err(|error| unread(Box::new(error)))?;
+    Trust::from_pem(&pem).map_err(|error| unread(Box::new(error)))
 }
 
 /// Who is told what happens.

@@ -7,6 +7,7 @@ use vidimus_auth::Protections;
 use vidimus_digest::Algorithm;
 use vidimus_fetch::UriFilter;
 use vidimus_inspect::Rules;
+use vidimus_keys::KeyManager;
 use vidimus_types::schema::SchemaOptions;
 
 use crate::{
@@ -53,6 +54,9 @@ pub struct ServiceConfig {
     pub cache_record: CacheRecord,
     /// How data is imported.
     pub import: ImportConfig,
+    /// Where the certificates of signed images and the keys of encrypted volumes are. Without one, no signed image can be
+    /// uploaded: what cannot be verified is not taken.
+    pub key_manager: Option<KeyManager>,
     /// What other services are told.
     pub notifications: NotificationConfig,
     /// How often the cache is pruned and cleaned and its hit counts are written down.
@@ -85,6 +89,7 @@ impl Default for ServiceConfig {
             cache_downloads: true,
             cache_record: CacheRecord::Folder,
             import: ImportConfig::default(),
+            key_manager: None,
             notifications: NotificationConfig::default(),
             upkeep_interval: Duration::from_secs(300),
             sole_user_of_database: true,

@@ -36,6 +36,8 @@ pub(crate) struct Facts {
     pub(crate) size_bytes: u64,
     pub(crate) md5: String,
     pub(crate) hash: String,
+    /// The hash that was signed, if it was asked for.
+    pub(crate) signed_hash: Option<String>,
     pub(crate) inspector: Option<Inspector>,
 }
 
@@ -112,6 +114,19 @@ impl Meter {
 pub(crate) struct Watch {
     meter: Meter,
     watched: oneshot::Receiver<Watchers>,
+    /// Which of the hashes is the one that was signed.
+    signed: Option<usize>,
+}
+
+/// What to find out about data.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    /// The second hash of every image.
+    pub(crate) algorithm: Algorithm,
+    /// The hash that was signed.
+    pub(crate) signed: Option<Algorithm>,
+    /// Whether its format is looked at.
+    pub(crate) inspect: bool,
 }
 
 /// What looks at the data while it passes.
@@ -123,18 +138,24 @@ struct Watchers {
 
 impl Watch {
     /// Wraps `data`. The wrapped stream fails as soon as a limit is passed.
-    pub(crate) fn over<S>(
-        data: S,
-        limits: Limits,
-        algorithm: Algorithm,
-        inspect: bool,
-    ) -> Result<(Self, ByteStream)>
+    pub(crate) fn over<S>(data: S, limits: Limits, wanted: Wanted) -> Result<(Self, ByteStream)>
     where
         S: Stream<Item = io::Result<Bytes>> + Send + 'static,
     {
+        let mut algorithms = vec![Algorithm::md5(), wanted.algorithm];
+        // Most often it is one of those that are computed anyway.
+        let signed = wanted.signed.map(|signed| {
+            let known = algorithms
+                .iter()
+                .position(|known| known.name() == signed.name());
+            known.unwrap_or_else(|| {
+                algorithms.push(signed);
+                algorithms.len() - 1
+            })
+        });
         let watchers = Watchers {
-            hashing: Hashing::new(&[Algorithm::md5(), algorithm])?,
-            inspector: inspect.then(Inspector::new),
+            hashing: Hashing::new(&algorithms)?,
+            inspector: wanted.inspect.then(Inspector::new),
         };
         let (meter, metered) = Meter::over(data, limits);
         let (done, watched) = oneshot::channel();
@@ -156,7 +177,12 @@ impl Watch {
             }
             Ok(Some((chunk, (data, state))))
         });
-        Ok((Self { meter, watched }, Box::pin(data)))
+        let watch = Self {
+            meter,
+            watched,
+            signed,
+        };
+        Ok((watch, Box::pin(data)))
     }
 
     /// Why the data broke off, if it did.
@@ -176,7 +202,9 @@ impl Watch {
             });
         }
         let watchers = self.watched.await.map_err(Error::internal)?;
-        let mut digests = watchers.hashing.finish().await?.into_iter();
+        let digests = watchers.hashing.finish().await?;
+        let signed_hash = self.signed.and_then(|at| digests.get(at).cloned());
+        let mut digests = digests.into_iter();
         let (Some(md5), Some(hash)) = (digests.next(), digests.next()) else {
             return Err(Error::internal("a hash is missing"));
         };
@@ -184,6 +212,7 @@ impl Watch {
             size_bytes,
             md5,
             hash,
+            signed_hash,
             inspector: watchers.inspector,
         })
     }
@@ -264,8 +293,16 @@ mod tests {
         )
     }
 
+    fn wanted(signed: Option<Algorithm>) -> Wanted {
+        Wanted {
+            algorithm: Algorithm::sha512(),
+            signed,
+            inspect: true,
+        }
+    }
+
     async fn run(parts: &[&'static [u8]], limits: Limits) -> Result<Facts> {
-        let (watch, mut data) = Watch::over(chunks(parts), limits, Algorithm::sha512(), true)?;
+        let (watch, mut data) = Watch::over(chunks(parts), limits, wanted(None))?;
         while let Some(chunk) = data.next().await {
             if chunk.is_err() {
                 return Err(watch.broken().expect("the watch knows why"));
@@ -289,6 +326,28 @@ mod tests {
             facts.hash,
             hex_digest(Algorithm::sha512(), b"vidimus").unwrap()
         );
+    }
+
+    #[tokio::test]
+    async fn the_hash_that_was_signed_is_found_whether_it_is_one_of_the_usual_or_not() {
+        let limits = Limits {
+            cap: 100,
+            expected: None,
+            room: None,
+        };
+        for signed in ["sha224", "sha512"] {
+            let signed = Algorithm::find(signed).unwrap();
+            let (watch, data) =
+                Watch::over(chunks(&[b"vidi", b"mus"]), limits, wanted(Some(signed))).unwrap();
+            data.for_each(|_| async {}).await;
+            let facts = watch.finish(limits).await.unwrap();
+            assert_eq!(
+                facts.signed_hash,
+                Some(hex_digest(signed, b"vidimus").unwrap())
+            );
+            let usual = hex_digest(Algorithm::sha512(), b"vidimus").unwrap();
+            assert_eq!(facts.hash, usual);
+        }
     }
 
     #[tokio::test]
@@ -364,7 +423,7 @@ mod tests {
             expected: None,
             room: None,
         };
-        let (watch, data) = Watch::over(data, limits, Algorithm::sha512(), false).unwrap();
+        let (watch, data) = Watch::over(data, limits, wanted(None)).unwrap();
         let outcome: Vec<_> = data.collect().await;
         assert!(outcome[1].is_err());
         assert!(matches!(watch.broken(), Some(Error::ClientGone)));

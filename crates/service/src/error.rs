@@ -7,6 +7,7 @@
 
 use thiserror::Error;
 use vidimus_auth::Denied;
+use vidimus_keys as keys;
 use vidimus_store as store;
 use vidimus_types::{ByteRange, ImageId, ImageStatus};
 
@@ -254,6 +255,18 @@ pub enum Error {
         /// What had come when it was stopped.
         got: u64,
     },
+    /// The data is not what was signed.
+    #[error("Signature verification failed for image {0}: {mismatch}", mismatch = keys::Mismatch)]
+    SignatureMismatch(ImageId),
+    /// Nothing can be said of the signature, so the data is not taken.
+    #[error("{}", signature_refusal(.image, .cause))]
+    SignatureRefused {
+        /// The image.
+        image: ImageId,
+        /// Why.
+        #[source]
+        cause: keys::Error,
+    },
     /// Bytes beyond the end, or a range that cannot be read.
     #[error("{0}")]
     RangeNotSatisfiable(String),
@@ -384,6 +397,32 @@ pub enum Error {
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// Compat: Glance passes on some causes as they are, and puts two layers of words around the others.
+fn signature_refusal(image: &ImageId, cause: &keys::Error) -> String {
+    let said = signature_cause(cause);
+    if is_passed_on(cause) {
+        said
+    } else {
+        format!("Signature verification failed for image {image}: {said}")
+    }
+}
+
+/// The inner one of the two.
+pub(crate) fn signature_cause(cause: &keys::Error) -> String {
+    if is_passed_on(cause) {
+        cause.to_string()
+    } else {
+        format!("Signature verification for the image failed: {cause}.")
+    }
+}
+
+fn is_passed_on(cause: &keys::Error) -> bool {
+    matches!(
+        cause,
+        keys::Error::Reference | keys::Error::NotAscii | keys::Error::Unreadable(_)
+    )
+}
+
 impl Error {
     /// Which answer the condition calls for.
     pub fn kind(&self) -> Kind {
@@ -441,6 +480,8 @@ impl Error {
             | Self::FormatsUnset(_)
             | Self::SizeMismatch { .. }
             | Self::SizeExceeded { .. }
+            | Self::SignatureMismatch(_)
+            | Self::SignatureRefused { .. }
             | Self::UnknownStore(_)
             | Self::NoStoreChoice
             | Self::NoRandomReads(_)

@@ -14,6 +14,7 @@ use crate::{
     notify::{Event, payload},
     patch::{ImageEdit, field_u32, optional_text},
     scope,
+    signatures::KeyToDelete,
     target::{self, image_target},
 };
 
@@ -234,7 +235,8 @@ impl ImageService {
     /// by the scrubber.
     pub async fn delete_image(&self, ctx: &Context, id: &ImageId) -> Result<()> {
         let record = self.find_deletable(ctx, id).await?;
-        self.delete_found(&record).await
+        let key = KeyToDelete::of(&record, None);
+        self.delete_found(&record, key).await
     }
 
     /// The image if the caller may delete it.
@@ -251,8 +253,12 @@ impl ImageService {
         Ok(record)
     }
 
-    /// Deletes an image as it was found.
-    pub(crate) async fn delete_found(&self, record: &ImageRecord) -> Result<()> {
+    /// Deletes an image as it was found, and the key that goes with it.
+    pub(crate) async fn delete_found(
+        &self,
+        record: &ImageRecord,
+        key: Option<KeyToDelete>,
+    ) -> Result<()> {
         let id = record.id;
         let locations = match self.parts.db.images().delete(&id, record.status).await {
             Ok(locations) => locations,
@@ -269,6 +275,9 @@ impl ImageService {
             service.unstage(&id).await;
             for location in &locations {
                 service.remove_data(&id, location).await;
+            }
+            if let Some(key) = key {
+                service.delete_key(&id, key).await;
             }
         });
         removal.await.map_err(Error::internal)

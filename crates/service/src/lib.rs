@@ -25,6 +25,7 @@ mod patch;
 mod qemu_img;
 mod quota;
 mod recover;
+mod signatures;
 mod stage;
 mod stores;
 mod tags;

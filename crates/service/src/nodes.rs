@@ -17,7 +17,10 @@ use vidimus_auth::{Context, Credentials};
 use vidimus_db::ImageRecord;
 use vidimus_types::ImageId;
 
-use crate::{Error, ImageService, Result};
+use crate::{
+    Error, ImageService, Result,
+    signatures::{KeyToDelete, has_key_to_delete},
+};
 
 /// The property with the URL of the node that holds what is staged.
 pub(crate) const STAGE_HOST: &str = "os_glance_stage_host";
@@ -79,13 +82,15 @@ impl ImageService {
         credentials: impl FnOnce() -> Credentials,
     ) -> Result<Done> {
         let record = self.find_deletable(ctx, id).await?;
-        // Most images were never staged, and need nobody's.
-        let credentials = stage_host(&record).map(|_| credentials());
+        // Most images were never staged and have no key, and need nobody's.
+        let is_in_somebodys_name = stage_host(&record).is_some() || has_key_to_delete(&record);
+        let credentials = is_in_somebodys_name.then(credentials);
         let asked = credentials
             .as_ref()
             .and_then(|credentials| Some((self.other_node(&record, credentials)?, credentials)));
         let Some((host, credentials)) = asked else {
-            self.delete_found(&record).await?;
+            let key = KeyToDelete::of(&record, credentials.as_ref());
+            self.delete_found(&record, key).await?;
             return Ok(Done::Here);
         };
         let relay = Relay {
@@ -105,7 +110,8 @@ impl ImageService {
         }
         // The other node may have got further than its answer.
         let record = self.find_deletable(ctx, id).await?;
-        self.delete_found(&record).await?;
+        let key = KeyToDelete::of(&record, Some(credentials));
+        self.delete_found(&record, key).await?;
         Ok(Done::Here)
     }
 

@@ -7,15 +7,17 @@ use std::io;
 
 use bytes::Bytes;
 use futures_util::Stream;
-use vidimus_auth::{Action, Context};
+use vidimus_auth::{Action, Context, Credentials};
 use vidimus_db::{self as db, ImageRecord, UploadFacts};
+use vidimus_digest::Algorithm;
 use vidimus_inspect::Declared;
+use vidimus_keys::{Token, Verifier};
 use vidimus_store::{self as store, Location};
 use vidimus_types::{ImageId, ImageStatus, StoreId};
 
 use crate::{
     Error, ImageService, Result, Shortage,
-    data::{Facts, Limits, Watch},
+    data::{Facts, Limits, Wanted, Watch},
     images::{require_formats, require_move, require_owner},
     notify::{Event, payload},
 };
@@ -27,6 +29,19 @@ pub struct UploadRequest {
     pub announced_size: Option<u64>,
     /// The store the client chose.
     pub store: Option<String>,
+    /// What the client proved himself with, for the key manager.
+    pub credentials: Credentials,
+}
+
+/// In whose name data comes, and how much of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sender<'a> {
+    /// Whose room it takes up.
+    pub(crate) project: Option<&'a str>,
+    /// In whose name the key manager is asked for the certificate of a signed image.
+    pub(crate) token: Option<&'a Token>,
+    /// How much there will be, if that is known.
+    pub(crate) expected: Option<u64>,
 }
 
 impl ImageService {
@@ -55,15 +70,14 @@ impl ImageService {
         let project = ctx.project_id().map(str::to_owned);
         let upload = async move {
             service.claim(&record).await?;
-            let outcome = service
-                .save_data(
-                    &record,
-                    &store,
-                    project.as_deref(),
-                    request.announced_size,
-                    data,
-                )
-                .await;
+            let token = request.credentials.token().map(Token::new);
+            let sender = Sender {
+                project: project.as_deref(),
+                token: token.as_ref(),
+                // Compat: an announced size of zero means that the size is not known (openstacksdk sends it for empty files).
+                expected: request.announced_size.filter(|size| *size > 0),
+            };
+            let outcome = service.save_data(&record, &store, sender, data).await;
             if let Err(error) = &outcome {
                 service.notify_upload_failed(&record.id, error);
                 service.restore_queued(&record.id).await;
@@ -114,21 +128,16 @@ impl ImageService {
         &self,
         record: &ImageRecord,
         store: &StoreId,
-        project: Option<&str>,
-        announced_size: Option<u64>,
+        sender: Sender<'_>,
         data: S,
     ) -> Result<()>
     where
         S: Stream<Item = io::Result<Bytes>> + Send + 'static,
     {
-        // Compat: an announced size of zero means that the size is not known (openstacksdk sends it for empty files).
-        let expected = announced_size.filter(|size| *size > 0);
         self.notify_image(Event::ImageUpdate, &record.id).await;
         self.notify_prepare(&record.id, store).await;
-        let facts = self
-            .store_data(record, store, project, expected, data)
-            .await?;
-        let committed = self.commit(record, project, &facts).await;
+        let facts = self.store_data(record, store, sender, data).await?;
+        let committed = self.commit(record, sender.project, &facts).await;
         if committed.is_err() {
             self.undo_put(&record.id, &facts).await;
         }
@@ -136,25 +145,23 @@ impl ImageService {
     }
 
     /// Puts data into a store and finds out what it is. After an error nothing of it is left.
-    ///
-    /// `project` is whose room it takes up.
     pub(crate) async fn store_data<S>(
         &self,
         record: &ImageRecord,
         store: &StoreId,
-        project: Option<&str>,
-        expected: Option<u64>,
+        sender: Sender<'_>,
         data: S,
     ) -> Result<UploadFacts>
     where
         S: Stream<Item = io::Result<Bytes>> + Send + 'static,
     {
         let config = self.config();
+        let expected = sender.expected;
         if expected.is_some_and(|size| size > config.image_size_cap) {
             return Err(Error::TooLarge);
         }
         let room = self
-            .storage_room(project, expected, Some(&record.id))
+            .storage_room(sender.project, expected, Some(&record.id))
             .await?
             .map_err(Error::StorageQuota)?;
         let limits = Limits {
@@ -162,8 +169,13 @@ impl ImageService {
             expected,
             room,
         };
-        let inspect = record.container_format.as_deref() == Some("bare");
-        let (watch, data) = Watch::over(data, limits, config.hash_algorithm, inspect)?;
+        let verifier = self.verifier_of(record, sender.token).await?;
+        let wanted = Wanted {
+            algorithm: config.hash_algorithm,
+            signed: verifier.as_ref().map(signed_hash).transpose()?,
+            inspect: record.container_format.as_deref() == Some("bare"),
+        };
+        let (watch, data) = Watch::over(data, limits, wanted)?;
 
         let store = self.parts.stores.get(store)?;
         let stored = match store.put(&record.id, data, expected).await {
@@ -172,6 +184,7 @@ impl ImageService {
         };
         let judged = async {
             let facts = watch.finish(limits).await?;
+            verify(record, verifier.as_ref(), &facts)?;
             self.judge(record, facts, &stored.location)
         };
         let outcome = judged.await;
@@ -283,6 +296,25 @@ impl ImageService {
             }
         }
     }
+}
+
+/// The hash that the data of a signed image needs.
+fn signed_hash(verifier: &Verifier) -> Result<Algorithm> {
+    let algorithm = verifier.algorithm();
+    algorithm.ok_or_else(|| Error::internal("this machine cannot compute the hash that was signed"))
+}
+
+/// Holds the data against the signature, where there is one.
+fn verify(record: &ImageRecord, verifier: Option<&Verifier>, facts: &Facts) -> Result<()> {
+    let Some(verifier) = verifier else {
+        return Ok(());
+    };
+    let hash = facts.signed_hash.as_deref().unwrap_or_default();
+    verifier
+        .verify(hash)
+        .map_err(|_| Error::SignatureMismatch(record.id))?;
+    tracing::info!(image.id = %record.id, "the signature fits the data");
+    Ok(())
 }
 
 impl From<store::Error> for Error {

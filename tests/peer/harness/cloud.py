@@ -49,12 +49,15 @@ class Cloud:
 
     def __init__(self, directory: Path):
         port = free_port()
-        tokens = authtoken(f"http://127.0.0.1:{port}/v3")
+        tokens = self.tokens = authtoken(f"http://127.0.0.1:{port}/v3")
+        # Where both look for a key manager; who needs one starts it there.
+        self.barbican_port = free_port()
+        keys = {"barbican_endpoint": f"http://127.0.0.1:{self.barbican_port}", "auth_endpoint": tokens["auth_url"]}
         options = Options(
             flavor="keystone+cachemanagement",
             backends=("fast", "slow"),
             # Ours does not read the first, Glance not the second.
-            sections={"keystone_authtoken": tokens, "vidimus": {"auth": "proxy"}},
+            sections={"keystone_authtoken": tokens, "vidimus": {"auth": "proxy"}, "barbican": keys},
         )
         with ExitStack() as stack, ThreadPoolExecutor() as pool:
             # Both take their time, and neither needs the other to start.

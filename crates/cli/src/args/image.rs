@@ -111,10 +111,10 @@ pub(crate) struct ImageCreate {
     /// Show how far the upload of a file is
     #[arg(long)]
     pub(crate) progress: bool,
-    /// Not supported: needs the Key Manager service
+    /// Sign the data with this private key, an RSA key in PEM; needs --file and --sign-cert-id
     #[arg(long, value_name = "sign-key-path")]
     pub(crate) sign_key_path: Option<String>,
-    /// Not supported: needs the Key Manager service
+    /// The id that the key's certificate has in the key manager; needs --sign-key-path
     #[arg(long, value_name = "sign-cert-id")]
     pub(crate) sign_cert_id: Option<String>,
     #[command(flatten)]

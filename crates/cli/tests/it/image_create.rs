@@ -2,7 +2,14 @@
 
 use std::fs;
 
-use serde_json::json;
+use openssl::{
+    base64::decode_block,
+    hash::MessageDigest,
+    pkey::PKey,
+    rsa::{Padding, Rsa},
+    sign::Verifier,
+};
+use serde_json::{Value, json};
 
 use crate::{
     fake::{Answer, Fake, Request},
@@ -133,6 +140,69 @@ fn nothing_is_sent_for_a_file_that_cannot_be_read() {
     --- standard error
     [Errno 21] Is a directory: '/'
     ");
+}
+
+#[test]
+fn a_signature_is_one_of_the_data_and_says_how_it_was_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, key_file) = (folder.path().join("a.img"), folder.path().join("key.pem"));
+    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+    fs::write(&file, DATA).unwrap();
+    fs::write(&key_file, key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+    let fake = Fake::start(service);
+    let mut words = vec!["image", "create", "new", "--file", file.to_str().unwrap()];
+    words.extend(["--sign-key-path", key_file.to_str().unwrap()]);
+    words.extend(["--sign-cert-id", "c-1"]);
+    let finished = finish(&mut command(&fake, &words));
+    assert_eq!(finished.code, 0, "{}", finished.err);
+    let created = fake
+        .requests()
+        .into_iter()
+        .find(|request| request.method == "POST");
+    let sent: Value = serde_json::from_slice(&created.unwrap().body).unwrap();
+    assert_eq!(sent["img_signature_hash_method"], "SHA-256");
+    assert_eq!(sent["img_signature_key_type"], "RSA-PSS");
+    assert_eq!(sent["img_signature_certificate_uuid"], "c-1");
+    let signature = decode_block(sent["img_signature"].as_str().unwrap()).unwrap();
+    let mut verifier = Verifier::new(MessageDigest::sha256(), &key).unwrap();
+    verifier.set_rsa_padding(Padding::PKCS1_PSS).unwrap();
+    assert!(verifier.verify_oneshot(&signature, DATA).unwrap());
+}
+
+#[test]
+fn what_cannot_be_signed_is_not_created() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.img");
+    fs::write(&file, DATA).unwrap();
+    let file = file.to_str().unwrap();
+    let fake = Fake::start(service);
+    let refused = |words: &[&str]| {
+        let words = [&["image", "create", "new"], words].concat();
+        let finished = finish(&mut command(&fake, &words));
+        assert_eq!(finished.code, 1, "{words:?}");
+        finished.err
+    };
+    let both = ["--sign-key-path", "no-such.pem", "--sign-cert-id", "c-1"];
+    assert_eq!(
+        refused(&both),
+        "signing an image requires the --file option, passing files via stdin when signing is not supported.\n"
+    );
+    for half in [&both[..2], &both[2..]] {
+        assert_eq!(
+            refused(&[&["--file", file], half].concat()),
+            "'sign-key-path' and 'sign-cert-id' must both be specified when attempting to sign an image.\n"
+        );
+    }
+    assert!(
+        refused(&[&["--file", file], &both[..]].concat()).starts_with(
+            "Error during sign operation: private key could not be loaded: `no-such.pem`: "
+        )
+    );
+    assert!(
+        fake.requests()
+            .iter()
+            .all(|request| request.method == "GET")
+    );
 }
 
 #[test]

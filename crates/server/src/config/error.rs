@@ -157,6 +157,13 @@ pub enum Warning {
         /// The driver.
         driver: String,
     },
+    /// Nothing here can ask this key manager.
+    UnsupportedKeyManager {
+        /// Where it is named.
+        origin: Origin,
+        /// Its name.
+        backend: String,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -201,6 +208,10 @@ impl fmt::Display for Warning {
             Self::UnsupportedNotificationDriver { origin, driver } => write!(
                 f,
                 "{origin}: `{driver}` sends no notifications: no message bus is built in, `driver = log` writes them to the log"
+            ),
+            Self::UnsupportedKeyManager { origin, backend } => write!(
+                f,
+                "{origin}: `{backend}` is no key manager that is built in, only `barbican` is: signed images will be refused"
             ),
         }
     }

@@ -26,8 +26,8 @@ pub use sample::{reference, sample};
 pub use secret::Secret;
 pub use settings::{
     Api, Auth, AuthMode, Cache, CacheDriver, Cors, Database, FileStore, Flavor, HttpOptions,
-    Images, Imports, Log, Notifications, Policy, Server, Settings, StoreDefinition, StoreType,
-    Stores, Tls, TlsVersion,
+    Images, Imports, Keys, Log, Notifications, Policy, Server, Settings, StoreDefinition,
+    StoreType, Stores, Tls, TlsVersion,
 };
 pub(crate) use settings::{PLAIN, UNIX};
 

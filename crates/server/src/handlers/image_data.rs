@@ -235,6 +235,7 @@ fn read_head(id: &str, call: &Call) -> Result<(vidimus_types::ImageId, UploadReq
     let request = UploadRequest {
         announced_size,
         store: call.header("x-image-meta-store").map(str::to_owned),
+        credentials: call.credentials(),
     };
     Ok((image_id(id)?, request))
 }

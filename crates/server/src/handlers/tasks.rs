@@ -109,7 +109,7 @@ pub(crate) async fn create_task(State(app): State<App>, call: Call, body: Body) 
     let input = body.get("input").and_then(Value::as_object).cloned();
     let task = app
         .service
-        .create_task(&call.ctx, text("type"), input)
+        .create_task(&call.ctx, text("type"), input, &call.credentials())
         .await?;
     let mut response = unicode_json(StatusCode::CREATED, &task_view(&task));
     let location = format!("{}/v2/tasks/{}", app.http.base_url(&call.headers), task.id);

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
-use vidimus_auth::Context;
+use vidimus_auth::{Context, Credentials};
 use vidimus_db::{IMPORT_LOCK, ImportStep, NewImage, NewTask, Scope, TaskRecord};
 use vidimus_inspect::Format;
+use vidimus_keys::Token;
 use vidimus_types::{ImageId, ImageStatus, StoreId, is_reserved};
 
 use super::{Job, Method, Progress, plugins::Prepared, run::Broken};
@@ -73,6 +74,7 @@ impl ImageService {
         ctx: &Context,
         kind: &str,
         input: Option<Map<String, Value>>,
+        credentials: &Credentials,
     ) -> Result<TaskRecord> {
         self.may_use_tasks(ctx)?;
         let kind = [KIND, super::TASK_KIND, LOCATION_KIND]
@@ -98,9 +100,10 @@ impl ImageService {
         let written = self.parts.db.tasks().get(&new.id).await?;
         let written = written.ok_or_else(|| Error::TaskNotFound(new.id.clone()))?;
         let (service, ctx) = (self.clone(), ctx.clone());
+        let token = credentials.token().map(Token::new);
         self.parts
             .tasks
-            .spawn(async move { service.run_task(&ctx, &new.id, kind, input).await });
+            .spawn(async move { service.run_task(&ctx, token, &new.id, kind, input).await });
         Ok(written)
     }
 
@@ -137,7 +140,14 @@ impl ImageService {
         })
     }
 
-    async fn run_task(&self, ctx: &Context, task: &str, kind: &str, input: Map<String, Value>) {
+    async fn run_task(
+        &self,
+        ctx: &Context,
+        token: Option<Token>,
+        task: &str,
+        kind: &str,
+        input: Map<String, Value>,
+    ) {
         // Closed by nobody, so there is always a permit at last.
         let _turn = self.parts.import_slots.acquire().await;
         match self.parts.db.tasks().begin(task).await {
@@ -153,7 +163,7 @@ impl ImageService {
             }
         }
         let outcome = match kind {
-            KIND => self.import_as_of_old(ctx, task, &input).await,
+            KIND => self.import_as_of_old(ctx, token, task, &input).await,
             _ => Err(no_client_starts(kind, &input)),
         };
         match outcome {
@@ -177,6 +187,7 @@ impl ImageService {
     async fn import_as_of_old(
         &self,
         ctx: &Context,
+        token: Option<Token>,
         task: &str,
         input: &Map<String, Value>,
     ) -> Result<(), String> {
@@ -209,6 +220,7 @@ impl ImageService {
             injected: Vec::new(),
             is_legacy: true,
             project: ctx.project_id().map(str::to_owned),
+            token,
         });
         // In a task of its own, so that a panic is a failure like others.
         let work = {
@@ -310,7 +322,7 @@ impl ImageService {
     async fn discard(&self, id: &ImageId) {
         match self.parts.db.images().get(&Scope::admin(), id).await {
             Ok(record) => {
-                if let Err(error) = self.delete_found(&record).await {
+                if let Err(error) = self.delete_found(&record, None).await {
                     tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "the image of a failed task is still there");
                 }
             }

@@ -30,7 +30,7 @@ use vidimus_types::{ImageId, ImageStatus, schema::validate_location};
 use super::{Progress, run::Broken};
 use crate::{
     Error, ImageService, Result,
-    data::{Facts, Limits, Watch},
+    data::{Facts, Limits, Wanted, Watch},
     images::{check_quota, require_formats, require_owner},
     locations::{check_route_hash, is_web},
     notify::Event,
@@ -415,7 +415,12 @@ impl ImageService {
             expected: Some(size_bytes),
             room: None,
         };
-        let (watch, mut data) = Watch::over(data, limits, algorithm, false)?;
+        let wanted = Wanted {
+            algorithm,
+            signed: None,
+            inspect: false,
+        };
+        let (watch, mut data) = Watch::over(data, limits, wanted)?;
         while let Some(chunk) = data.next().await {
             if chunk.is_err() {
                 let broken = watch

@@ -17,10 +17,13 @@ mod run;
 pub use legacy::LegacyConfig;
 pub use plugins::{Plugin, PluginConfig};
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 use vidimus_auth::{Action, Context, Credentials};
 use vidimus_db::{ImageRecord, ImportStart, NewTask, Started};
+use vidimus_keys::Token;
 use vidimus_types::{ImageId, ImageStatus, StoreId};
 
 use self::{fetch::Proof, glance_download::Remote};
@@ -96,6 +99,8 @@ struct Job {
     record: ImageRecord,
     /// Whose room the data takes up.
     project: Option<String>,
+    /// In whose name a key manager is asked.
+    token: Option<Token>,
     task: String,
     method: Method,
     uri: Option<String>,
@@ -112,6 +117,20 @@ struct Job {
     injected: Vec<(String, String)>,
     /// Whether a task made the image, and nobody is told how far it has come.
     is_legacy: bool,
+}
+
+impl Job {
+    /// The image with the properties that it gets with the data.
+    fn as_adopted<'a>(&self, record: &'a ImageRecord) -> Cow<'a, ImageRecord> {
+        let adopted = self.adopted_properties.iter().chain(&self.injected);
+        let mut record = Cow::Borrowed(record);
+        for (name, value) in adopted {
+            let properties = &mut record.to_mut().properties;
+            properties.retain(|(known, _)| known != name);
+            properties.push((name.clone(), Some(value.clone())));
+        }
+        record
+    }
 }
 
 impl ImportRequest {
@@ -243,6 +262,7 @@ impl ImageService {
             stores,
             record,
             project: ctx.project_id().map(str::to_owned),
+            token: request.credentials.token().map(Token::new),
         };
         self.begin(ctx, &job, request, expired).await?;
         let service = self.clone();

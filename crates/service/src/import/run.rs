@@ -13,6 +13,7 @@ use super::{Job, Method, Progress, plugins::Prepared};
 use crate::{
     Error, ImageService,
     notify::{Event, payload},
+    upload::Sender,
 };
 
 /// How often work that takes long says that it is alive, and looks whether it is still wanted.
@@ -35,7 +36,9 @@ impl Broken {
     /// Sorts what storing can end with.
     fn storing(store: &StoreId, error: Error) -> Self {
         match error {
-            Error::UnsupportedContent(_) | Error::TooLarge => Self::Data(error.to_string()),
+            Error::UnsupportedContent(_) | Error::TooLarge | Error::SignatureMismatch(_) => {
+                Self::Data(error.to_string())
+            }
             other => {
                 tracing::warn!(store.id = %store, error = &other as &dyn std::error::Error, "import to a store failed");
                 Self::Store(format!("Store `{store}`: {other}"))
@@ -167,13 +170,13 @@ impl ImageService {
             .map_err(|error| self.not_stored(job, store, error))?;
         let size_bytes = source.size_bytes();
         let data = source.into_stream();
-        let put = self.store_data(
-            &prepared.record,
-            store,
-            job.project.as_deref(),
-            Some(size_bytes),
-            data,
-        );
+        let sender = Sender {
+            project: job.project.as_deref(),
+            token: job.token.as_ref(),
+            expected: Some(size_bytes),
+        };
+        let record = job.as_adopted(&prepared.record);
+        let put = self.store_data(&record, store, sender, data);
         // Compat: where several stores are filled at the same time nobody says how far it has come.
         let is_told = !job.is_legacy && self.stores_at_once(job).min(job.stores.len()) == 1;
         let copied = |bytes: u64| match is_told {

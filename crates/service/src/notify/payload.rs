@@ -6,10 +6,12 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 use vidimus_db::{ImageRecord, MemberRecord, TaskRecord};
+use vidimus_keys::Mismatch;
 use vidimus_types::{ImageId, ImageStatus, StoreId, Visibility};
 
 use crate::{
     Error,
+    error::signature_cause,
     import::{FAILED, IMPORTING},
 };
 
@@ -83,6 +85,8 @@ pub(crate) fn failed_upload(id: &ImageId, error: &Error) -> Value {
             return error.to_string().into();
         }
         Error::TooLarge => "The provided image is too large.".to_owned(),
+        Error::SignatureMismatch(_) => Mismatch.to_string(),
+        Error::SignatureRefused { cause, .. } => signature_cause(cause),
         other => other.to_string(),
     };
     format!("Failed to upload image data for image {id} due to internal error: {cause}").into()

@@ -574,7 +574,7 @@ async fn run_legacy(site: &Site, uri: &str, properties: Value, more: Value) -> T
     let admin = Context::unauthenticated_admin("req-test");
     let task = site
         .service
-        .create_task(&admin, "import", input)
+        .create_task(&admin, "import", input, &Credentials::default())
         .await
         .unwrap();
     assert_eq!(task.status, TaskStatus::Pending);

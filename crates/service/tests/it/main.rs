@@ -4,8 +4,10 @@
 
 mod downloads;
 mod imports;
+mod key_manager;
 mod locations;
 mod notifications;
+mod signatures;
 mod support;
 mod uploads;
 mod web;

@@ -81,7 +81,7 @@ async fn sizes_are_held_to() {
     assert!(matches!(over, Error::TooLarge), "{over}");
     let announced = UploadRequest {
         announced_size: Some(10),
-        store: None,
+        ..UploadRequest::default()
     };
     let short = stream::iter([Ok(Bytes::from_static(b"short"))]);
     let outcome = site

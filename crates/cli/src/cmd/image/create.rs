@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 use vidimus_sdk::{
-    CreatedImage, Image, ImageId, ImportMethod, ImportRequest, NewImage, Sent, Upload,
+    CreatedImage, Image, ImageId, ImportMethod, ImportRequest, NewImage, Sent, SigningKey, Upload,
 };
 
 use super::{
@@ -16,6 +16,7 @@ use crate::{
     cmd::Context,
     error::{Error, Result},
     output::repr,
+    password,
 };
 
 pub(in crate::cmd) async fn create(arguments: ImageCreate, context: &Context) -> Result<()> {
@@ -24,7 +25,7 @@ pub(in crate::cmd) async fn create(arguments: ImageCreate, context: &Context) ->
     let owner = project_id(&arguments.project, context).await?;
     let (name, source) = name_and_source(&arguments)?;
     source::refuse_size_of_nothing(arguments.size, source.as_ref())?;
-    let image = new_image(&arguments, name, owner).map_err(|error| match source {
+    let mut image = new_image(&arguments, name, owner).map_err(|error| match source {
         Some(_) => Error::Failed(format!("Image creation failed: {error}")),
         None => error,
     })?;
@@ -33,6 +34,9 @@ pub(in crate::cmd) async fn create(arguments: ImageCreate, context: &Context) ->
         Some(source) => Some(source.open(arguments.size)?),
         None => None,
     };
+    let signed = signature(&arguments).await?.into_iter();
+    let signed = signed.map(|(name, value)| (name.to_owned(), Value::from(value)));
+    image.properties.extend(signed);
     let created = context.client.images().create(&image).await?;
     let (data, sent) = match data.map(Upload::hashed) {
         Some((data, sent)) => (Some(data), Some(sent)),
@@ -63,30 +67,54 @@ fn verify(image: &Image, sent: Option<&Sent>) -> Result<()> {
 }
 
 fn refuse_unsupported(arguments: &ImageCreate) -> Result<()> {
-    let used = |value: &Option<String>| value.as_ref().is_some_and(|value| !value.is_empty());
-    let refused = [
-        (
-            used(&arguments.volume),
-            "--volume",
-            "the Block Storage service",
-        ),
-        (
-            used(&arguments.sign_key_path),
-            "--sign-key-path",
-            "the Key Manager service",
-        ),
-        (
-            used(&arguments.sign_cert_id),
-            "--sign-cert-id",
-            "the Key Manager service",
-        ),
-    ];
-    match refused.iter().find(|(is_used, ..)| *is_used) {
-        None => Ok(()),
-        Some((_, option, service)) => Err(Error::Failed(format!(
-            "{option} is not supported: this program does not speak to {service}"
-        ))),
+    if given(&arguments.volume).is_none() {
+        return Ok(());
     }
+    Err(Error::Failed(
+        "--volume is not supported: this program does not speak to the Block Storage service"
+            .to_owned(),
+    ))
+}
+
+/// An option that is there and not empty.
+fn given(option: &Option<String>) -> Option<&str> {
+    option.as_deref().filter(|value| !value.is_empty())
+}
+
+/// The properties that say how the data is signed, if it is to be.
+async fn signature(arguments: &ImageCreate) -> Result<Vec<(&'static str, String)>> {
+    let (key, certificate) = match (
+        given(&arguments.sign_key_path),
+        given(&arguments.sign_cert_id),
+    ) {
+        (None, None) => return Ok(Vec::new()),
+        both => both,
+    };
+    let refused = |text: &str| Err(Error::Failed(text.to_owned()));
+    let Some(file) = given(&arguments.file) else {
+        return refused(
+            "signing an image requires the --file option, passing files via stdin when signing is not supported.",
+        );
+    };
+    let (Some(key), Some(certificate)) = (key, certificate) else {
+        return refused(
+            "'sign-key-path' and 'sign-cert-id' must both be specified when attempting to sign an image.",
+        );
+    };
+    let password = password::ask_for_key();
+    let key = SigningKey::from_file(Path::new(key), password.as_ref()).await;
+    let key = key.map_err(|error| {
+        Error::Failed(format!(
+            "Error during sign operation: private key could not be loaded: {error}"
+        ))
+    })?;
+    let data = tokio::fs::File::open(file).await;
+    let data = data.map_err(|source| Error::File {
+        path: file.to_owned(),
+        source,
+    })?;
+    let signature = key.sign(data).await?;
+    Ok(signature.properties(certificate).to_vec())
 }
 
 /// The image's name and the source of its data.

@@ -7,6 +7,7 @@ pub(in crate::config) mod accepted;
 pub(in crate::config) mod cache;
 pub(in crate::config) mod images;
 pub(in crate::config) mod imports;
+pub(in crate::config) mod keys;
 pub(in crate::config) mod libraries;
 pub(in crate::config) mod logging;
 pub(in crate::config) mod notifications;
@@ -23,6 +24,7 @@ pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
         service::ROWS,
         images::ROWS,
         imports::ROWS,
+        keys::ROWS,
         notifications::ROWS,
         cache::ROWS,
         logging::ROWS,

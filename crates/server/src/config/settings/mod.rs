@@ -2,6 +2,7 @@
 
 mod api;
 mod imports;
+mod keys;
 mod notifications;
 mod stores;
 mod tls;
@@ -14,6 +15,7 @@ use std::{
 
 pub use api::{AuthMode, Cors, Flavor, Policy};
 pub use imports::Imports;
+pub use keys::Keys;
 pub use notifications::Notifications;
 pub use stores::{FileStore, HttpOptions, StoreDefinition, StoreType, Stores};
 pub use tls::{Tls, TlsVersion};
@@ -44,6 +46,8 @@ pub struct Settings {
     pub stores: Stores,
     /// How data is imported, and from where.
     pub imports: Imports,
+    /// Where certificates and keys are.
+    pub keys: Keys,
     /// What other services are told.
     pub notifications: Notifications,
     /// Folder for data on its way through an import.
@@ -223,6 +227,7 @@ impl Settings {
             images: images(resolver)?,
             cache: cache(resolver)?,
             imports: imports::imports(resolver)?,
+            keys: keys::keys(resolver, warnings)?,
             notifications: notifications::notifications(resolver, warnings)?,
             staging_dir: stores::staging_dir(resolver, stores.is_multi)?,
             stores,

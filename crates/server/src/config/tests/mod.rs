@@ -200,6 +200,35 @@ fn notifications_go_to_the_drivers_that_are_named() {
 }
 
 #[test]
+fn a_key_manager_is_barbican_at_a_url_or_none() {
+    let endpoint = "[barbican]\nbarbican_endpoint = http://barbican:9311/\n";
+    let keys = |text: &str| with_database(text).unwrap().settings.keys;
+    assert_eq!(keys("").endpoint, None);
+    assert_eq!(
+        keys(endpoint).endpoint.as_deref(),
+        Some("http://barbican:9311/")
+    );
+    assert!(keys(endpoint).is_verified);
+    let class = "castellan.key_manager.barbican_key_manager.BarbicanKeyManager";
+    let by_class = format!("[key_manager]\napi_class = {class}\n{endpoint}");
+    assert!(keys(&by_class).endpoint.is_some());
+    let vault = format!("[key_manager]\nbackend = vault\n{endpoint}");
+    assert_eq!(keys(&vault).endpoint, None);
+    let told = warnings(&vault);
+    assert!(
+        told.len() == 1 && told[0].contains("`vault` is no key manager"),
+        "{told:?}"
+    );
+    for text in ["barbican:9311", "ftp://barbican", "/v1"] {
+        let refused = refusal(&format!("[barbican]\nbarbican_endpoint = {text}"));
+        assert!(
+            refused.contains("barbican_endpoint") && refused.contains("http://localhost:9311"),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
 fn secrets_are_never_shown() {
     let loaded = load(
         &["[database]\nconnection = mysql://glance:SESAME@db/glance\n"],

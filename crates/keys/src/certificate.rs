@@ -1,0 +1,38 @@
+//! The certificate that holds the key to verify with.
+//!
+//! Compat: Glance reads the key and nothing else: neither who issued the certificate nor how long it is valid. Who may put
+//! certificates where the caller can name them is decided in the key manager.
+
+use std::fmt;
+
+use openssl::{
+    error::ErrorStack,
+    pkey::{Id, PKey, Public},
+    x509::X509,
+};
+
+/// A certificate, as far as it is needed.
+pub(crate) struct Certificate {
+    key: PKey<Public>,
+}
+
+impl Certificate {
+    /// Reads the first certificate of a PEM text.
+    pub(crate) fn from_pem(pem: &[u8]) -> Result<Self, ErrorStack> {
+        let key = X509::from_pem(pem)?.public_key()?;
+        Ok(Self { key })
+    }
+
+    /// The key, if it is of one of these types.
+    pub(crate) fn key_of(self, types: &[Id]) -> Option<PKey<Public>> {
+        types.contains(&self.key.id()).then_some(self.key)
+    }
+}
+
+impl fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificate")
+            .field("key", &self.key.id())
+            .finish_non_exhaustive()
+    }
+}
