@@ -6,6 +6,7 @@ Both run on the same `glance-api.conf` and address, one after the other.
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -130,6 +131,32 @@ def test_the_other_goes_on_from_there(order: tuple[House, Start, Start]) -> None
         assert "colour" not in rich and rich["shape"] == "round" and rich["protected"] is False
         assert api.download(new) == b"new"
         assert sorted(api.names()) == ["deactivated", "new", "plain", "queued", "rich"]
+
+
+def test_null_is_null_to_both(order: tuple[House, Start, Start]) -> None:
+    house, first, second = order
+    described = {name: {"type": ["null", "string"]} for name in ("kernel_id", "ramdisk_id")}
+    (house.dir / "schema-image.json").write_text(json.dumps(described))
+    with first() as server:
+        api = Api(server)
+        image = api.create(kernel_id=None, ramdisk_id="", colour="red")
+        assert shown(api, image) == {"kernel_id": None, "ramdisk_id": "", "colour": "red"}
+    with sqlite3.connect(house.dir / "glance.sqlite") as database:
+        # As version 1 of the API left them.
+        database.execute("update image_properties set value = null where name = 'colour'")
+    with second() as server:
+        api = Api(server)
+        assert shown(api, image) == {"kernel_id": None, "ramdisk_id": "", "colour": ""}
+        api.patch(image, *({"op": "replace", "path": f"/{name}", "value": value} for name, value in CHANGED.items()))
+    with first() as server:
+        assert shown(Api(server), image) == {**CHANGED, "colour": ""}
+
+
+CHANGED = {"kernel_id": "k", "ramdisk_id": None}
+
+
+def shown(api: Api, image: str) -> dict[str, Any]:
+    return {name: value for name, value in api.show(image).items() if name in ("kernel_id", "ramdisk_id", "colour")}
 
 
 def test_ids_stay_used_and_the_schema_stays_glances(order: tuple[House, Start, Start]) -> None:

@@ -301,7 +301,7 @@ mod tests {
         let image = crate::NewImage::new(ImageId::random(), None);
         db.images().create(&image).await.unwrap();
         let large = crate::ImageChanges {
-            set_properties: vec![("p".to_owned(), "v".repeat(1 << 20))],
+            set_properties: vec![("p".to_owned(), Some("v".repeat(1 << 20)))],
             ..crate::ImageChanges::default()
         };
         let update = async || {

@@ -36,6 +36,9 @@ pub enum Error {
     /// The locations of the image are not those the caller decided upon.
     #[error("the locations of image `{0}` were changed by somebody else")]
     LocationsChanged(ImageId),
+    /// The image can no longer be restored.
+    #[error("no data of image `{0}` is left")]
+    DataGone(ImageId),
     /// The project's images take up more than they may.
     #[error("the images of the project take up {used} of {limit} bytes")]
     OverLimit {

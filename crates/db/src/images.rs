@@ -16,7 +16,7 @@ use crate::{
     direct::Look,
     kept::{Asked, Found},
     locations, properties,
-    record::{self, ImageRecord, LocationRecord, LocationStatus},
+    record::{self, ImageRecord, LocationStatus},
     scope::Scope,
     source::Source,
     tags,
@@ -51,8 +51,8 @@ pub struct NewImage {
     pub protected: bool,
     /// Whether default lists leave it out.
     pub os_hidden: bool,
-    /// Custom properties, each name once.
-    pub properties: Vec<(String, String)>,
+    /// Custom properties, each name once; `None` where a schema allows null.
+    pub properties: Vec<(String, Option<String>)>,
     /// Tags; repeated ones count once.
     pub tags: Vec<String>,
 }
@@ -100,8 +100,9 @@ pub struct ImageChanges {
     pub protected: Option<bool>,
     /// Whether default lists leave it out.
     pub os_hidden: Option<bool>,
-    /// Properties to be added or given another value, each name once.
-    pub set_properties: Vec<(String, String)>,
+    /// Properties to be added or given another value, each name once; `None` where a schema allows
+    /// null.
+    pub set_properties: Vec<(String, Option<String>)>,
     /// Properties to be taken away; those that are not there do not matter.
     pub remove_properties: Vec<String>,
     /// The tags it has from now on.
@@ -394,37 +395,13 @@ impl<'a> Images<'a> {
         Ok(changed > 0)
     }
 
-    /// Hides an image for good and returns where its data lies, to be removed by the caller.
-    ///
-    /// Until [`Locations::finish_delete`](crate::Locations::finish_delete) the locations stay on record as pending, so
-    /// that a crash before the data is gone leaves a trace. The row stays too, and with it the id taken.
-    pub async fn delete(&self, id: &ImageId, from: ImageStatus) -> Result<Vec<LocationRecord>> {
-        let now = now();
-        let dialect = self.db.dialect();
-        let tx = self.db.write().await?;
-        let mut update = self.change(id, from, now);
-        update
-            .value("status", ImageStatus::Deleted.as_str())
-            .value("deleted", true)
-            .value("deleted_at", dialect.time(now));
-        self.execute_change(&tx, id, from, update).await?;
-        let pending = locations::await_removal(&tx, dialect, id, now).await?;
-        for table in ["image_properties", "image_tags", "image_members"] {
-            let bury = Query::update()
-                .table(table)
-                .value("deleted", true)
-                .value("deleted_at", dialect.time(now))
-                .and_where(Expr::col("image_id").eq(id.as_str()))
-                .and_where(dialect.is_false((table, "deleted")))
-                .to_owned();
-            tx.execute(&bury).await?;
-        }
-        tx.commit().await?;
-        Ok(pending)
-    }
-
     /// The beginning of every change: it hits only an image in the expected status, and is seen in `updated_at`.
-    fn change(&self, id: &ImageId, from: ImageStatus, now: DateTime<Utc>) -> UpdateStatement {
+    pub(crate) fn change(
+        &self,
+        id: &ImageId,
+        from: ImageStatus,
+        now: DateTime<Utc>,
+    ) -> UpdateStatement {
         Query::update()
             .table("images")
             .value("updated_at", self.db.dialect().time(now))
@@ -433,7 +410,7 @@ impl<'a> Images<'a> {
             .to_owned()
     }
 
-    async fn execute_change(
+    pub(crate) async fn execute_change(
         &self,
         tx: &DatabaseTransaction,
         id: &ImageId,

@@ -10,6 +10,7 @@
 mod cached;
 mod connect;
 mod crowds;
+mod deletion;
 mod dialect;
 mod direct;
 mod error;
@@ -42,12 +43,13 @@ use sea_orm::{
 
 pub use cached::{CachedImages, CachedRow};
 pub use connect::DbConfig;
+pub use deletion::Deletion;
 pub use error::{Error, Result};
 pub use images::{
     Described, ImageChanges, Images, LocationChanges, NewImage, StorageLimit, UploadFacts,
 };
 pub use imports::{Content, IMPORT_LOCK, ImportStart, ImportStep, Imports, Started};
-pub use locations::Locations;
+pub use locations::{Locations, Since};
 pub use members::{Addition, MemberRecord, Members};
 pub use metadefs::{
     AssociationRecord, LoadMode, LoadOutcome, MetadefKind, MetadefTagRecord, Metadefs,

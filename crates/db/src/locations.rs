@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ConnectionTrait, Order, QueryResult, Value,
-    sea_query::{Expr, ExprTrait, Query, SelectStatement},
+    sea_query::{Cond, Expr, ExprTrait, Query, SelectStatement, UpdateStatement},
 };
 use serde_json::Map;
 use vidimus_types::{ImageId, ImageStatus};
@@ -11,7 +11,7 @@ use vidimus_types::{ImageId, ImageStatus};
 use crate::{
     Db, Error, Result,
     dialect::{Dialect, now},
-    images::LocationChanges,
+    images::{self, LocationChanges},
     record::{self, LocationRecord, LocationStatus},
     unreadable::skip,
 };
@@ -47,8 +47,13 @@ impl<'a> Locations<'a> {
     /// What is left of deleted images and of locations taken off others: data that should have been removed and perhaps was
     /// not.
     ///
-    /// Compat: images that Glance put aside with `delayed_delete` are not among these; they can still be restored.
-    pub async fn pending(&self) -> Result<Vec<(ImageId, LocationRecord)>> {
+    /// Images that wait with all they have are not among these: they can still be restored, and
+    /// [`Images::awaiting_scrub`](crate::Images::awaiting_scrub) names them.
+    pub async fn pending(&self, since: &Since) -> Result<Vec<(ImageId, LocationRecord)>> {
+        let dialect = self.db.dialect();
+        let before = |time: DateTime<Utc>| {
+            Expr::col(("image_locations", "deleted_at")).lte(dialect.time(time))
+        };
         let select = Query::select()
             .column(("image_locations", "image_id"))
             .columns(
@@ -65,6 +70,19 @@ impl<'a> Locations<'a> {
                 Expr::col(("image_locations", "status")).eq(LocationStatus::PendingDelete.as_str()),
             )
             .and_where(Expr::col(("images", "status")).ne(ImageStatus::PendingDelete.as_str()))
+            .cond_where(
+                Cond::any()
+                    .add(
+                        Cond::all()
+                            .add(Expr::col(("images", "deleted")).eq(true))
+                            .add(before(since.images)),
+                    )
+                    .add(
+                        Cond::all()
+                            .add(Expr::col(("images", "deleted")).eq(false))
+                            .add(before(since.copies)),
+                    ),
+            )
             .order_by(("image_locations", "id"), Order::Asc)
             .to_owned();
         let rows = self.db.inner.readers.query_all(&select).await?;
@@ -85,6 +103,25 @@ impl<'a> Locations<'a> {
         Ok(found)
     }
 
+    /// Puts a location back that was taken off an image, as long as its data is there and the image lives; else `false`.
+    pub async fn put_back(&self, image: &ImageId, location: i64) -> Result<bool> {
+        let tx = self.db.write().await?;
+        let living = Query::select()
+            .column("id")
+            .from("images")
+            .cond_where(images::alive(image))
+            .to_owned();
+        if tx.query_one(&living).await?.is_none() {
+            tx.rollback().await?;
+            return Ok(false);
+        }
+        let mut back = revive(image);
+        back.and_where(Expr::col("id").eq(location));
+        let changed = tx.execute(&back).await?.rows_affected();
+        tx.commit().await?;
+        Ok(changed > 0)
+    }
+
     /// Whether some image still lives on the data at this address, which then must not be removed.
     ///
     /// No index helps with this: it reads all locations.
@@ -98,6 +135,46 @@ impl<'a> Locations<'a> {
             .to_owned();
         Ok(self.db.inner.readers.query_one(&select).await?.is_some())
     }
+}
+
+/// How long something waits before it counts as left behind.
+#[derive(Debug, Clone, Copy)]
+pub struct Since {
+    /// The newest locations of deleted images to be named.
+    pub images: DateTime<Utc>,
+    /// The newest locations taken off images that are still there.
+    pub copies: DateTime<Utc>,
+}
+
+/// The locations of an image whose data waits to be removed.
+pub(crate) async fn pending_of(
+    conn: &impl ConnectionTrait,
+    id: &ImageId,
+) -> Result<Vec<LocationRecord>> {
+    let select = Query::select()
+        .columns(record::LOCATION_COLUMNS.iter().copied())
+        .from("image_locations")
+        .and_where(Expr::col("image_id").eq(id.as_str()))
+        .and_where(Expr::col("status").eq(LocationStatus::PendingDelete.as_str()))
+        .order_by("id", Order::Asc)
+        .to_owned();
+    let mut found = Vec::new();
+    for row in &conn.query_all(&select).await? {
+        found.extend(skip(record::location(row))?);
+    }
+    Ok(found)
+}
+
+/// Makes locations of an image active again whose data has not been removed.
+pub(crate) fn revive(id: &ImageId) -> UpdateStatement {
+    Query::update()
+        .table("image_locations")
+        .value("status", LocationStatus::Active.as_str())
+        .value("deleted", false)
+        .value("deleted_at", Expr::null())
+        .and_where(Expr::col("image_id").eq(id.as_str()))
+        .and_where(Expr::col("status").eq(LocationStatus::PendingDelete.as_str()))
+        .to_owned()
 }
 
 /// Adds an active location.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ConnectionTrait,
+    ConnectionTrait, Value,
     sea_query::{Expr, ExprTrait, OnConflict, Query},
 };
 use vidimus_types::ImageId;
@@ -17,7 +17,7 @@ pub(crate) async fn set(
     conn: &impl ConnectionTrait,
     dialect: Dialect,
     id: &ImageId,
-    properties: &[(String, String)],
+    properties: &[(String, impl Clone + Into<Value>)],
     now: DateTime<Utc>,
 ) -> Result<()> {
     let time = dialect.time(now);
@@ -36,7 +36,7 @@ pub(crate) async fn set(
             insert.values_panic([
                 id.as_str().into(),
                 name.as_str().into(),
-                value.as_str().into(),
+                value.clone().into().into(),
                 time.clone().into(),
                 time.clone().into(),
                 Expr::null(),

@@ -43,6 +43,8 @@ impl App {
 pub struct HttpConfig {
     /// Who says who calls.
     pub identity: IdentitySource,
+    /// Whether who is not confirmed may read what everybody may (`allow_anonymous_access`).
+    pub allows_anonymous: bool,
     /// The address in links, if it is not the one the client used (`public_endpoint`).
     pub public_endpoint: Option<String>,
     /// How addresses begin for clients that no proxy speaks for: by what the listener they came to speaks.
@@ -132,6 +134,9 @@ impl FromRequestParts<App> for Call {
             .extensions
             .remove::<Context>()
             .ok_or_else(ApiError::not_found)?;
+        if ctx.is_read_only() && !parts.method.is_safe() {
+            return Err(ApiError::read_only());
+        }
         Ok(Self {
             ctx,
             method: parts.method.clone(),

@@ -13,7 +13,7 @@ use vidimus_inspect::{Format, Rules};
 use vidimus_keys::{KeyManager, KeyManagerConfig};
 use vidimus_service::{
     CacheRecord, ImageService, ImportConfig, LegacyConfig, NotificationConfig, NotificationDriver,
-    PluginConfig, QemuImg, ServiceConfig,
+    PluginConfig, QemuImg, ScrubConfig, ServiceConfig,
 };
 use vidimus_store::{FilesystemConfig, FilesystemStore, HttpStore, Store, StoreSet};
 use vidimus_types::schema::SchemaOptions;
@@ -63,23 +63,8 @@ impl BootError {
 /// `own_url` is what this node is called where no `worker_self_reference_url` is set.
 pub async fn boot(settings: &Settings, own_url: &str) -> Result<App, BootError> {
     let config = service_config(settings, own_url)?;
-    let policy = policy(settings)?;
     let identity = identity(settings)?;
-    let stores = stores(settings)?;
-    let db = database(settings).await?;
-    db.sync()
-        .await
-        .map_err(|error| BootError::new("the database cannot be used", error))?;
-    if !db.has_indexes().await.unwrap_or(true) {
-        tracing::info!(
-            "long lists are slower than they need be; `vidimus db sync` adds the indexes for them"
-        );
-    }
-    let cache = match &settings.cache.dir {
-        Some(_) => Some(open_cache(settings).await?),
-        None => None,
-    };
-    let service = ImageService::new(config, db, stores, staging(settings)?, cache, policy);
+    let service = service(settings, config, settings.cache.dir.is_some()).await?;
     let recovery = service
         .recover()
         .await
@@ -93,6 +78,7 @@ pub async fn boot(settings: &Settings, own_url: &str) -> Result<App, BootError> 
     );
     let http = HttpConfig {
         identity,
+        allows_anonymous: settings.auth.allows_anonymous,
         public_endpoint: settings.server.public_endpoint.clone(),
         scheme: "http",
         believe_forwarded: settings.server.trusts_proxy_headers,
@@ -116,6 +102,42 @@ pub async fn boot(settings: &Settings, own_url: &str) -> Result<App, BootError> 
         http: Arc::new(http),
         document: Arc::new(document),
     })
+}
+
+/// The service without anything running or put right, for work beside a server that may be running.
+///
+/// It has no cache, which belongs to the server, and it does not take itself for the only user of the database.
+pub async fn scrubber(settings: &Settings) -> Result<ImageService, BootError> {
+    let mut config = service_config(settings, "")?;
+    config.sole_user_of_database = false;
+    config.scrub.is_own_work = true;
+    service(settings, config, false).await
+}
+
+async fn service(
+    settings: &Settings,
+    config: ServiceConfig,
+    has_cache: bool,
+) -> Result<ImageService, BootError> {
+    let policy = policy(settings)?;
+    let stores = stores(settings)?;
+    let db = database(settings).await?;
+    db.sync()
+        .await
+        .map_err(|error| BootError::new("the database cannot be used", error))?;
+    if !db.has_indexes().await.unwrap_or(true) {
+        tracing::info!(
+            "long lists are slower than they need be; `vidimus db sync` adds the indexes for them"
+        );
+    }
+    let cache = match has_cache {
+        true => Some(open_cache(settings).await?),
+        false => None,
+    };
+    let staging = staging(settings)?;
+    Ok(ImageService::new(
+        config, db, stores, staging, cache, policy,
+    ))
 }
 
 /// Connects to the metadata database.
@@ -347,6 +369,14 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
             },
         },
         key_manager: key_manager(&settings.keys)?,
+        scrub: ScrubConfig {
+            is_delayed: settings.deletion.is_delayed,
+            delay: settings.deletion.scrub_time,
+            images_at_once: usize::try_from(settings.deletion.scrub_pool_size)
+                .unwrap_or(usize::MAX),
+            interval: settings.deletion.wakeup_time,
+            is_own_work: settings.deletion.by_server,
+        },
         notifications: notifications(&settings.notifications),
         cache_downloads: settings.api.flavor.has_caching,
         cache_record: match settings.cache.driver {

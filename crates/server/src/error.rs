@@ -78,6 +78,13 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "The resource could not be found.")
     }
 
+    /// 403 for a change by somebody who may only read.
+    ///
+    /// Compat: Glance asks this where images, tags, members and namespaces change, and leaves the rest to the policy.
+    pub(crate) fn read_only() -> Self {
+        Self::detailed(StatusCode::FORBIDDEN, "Read-only access")
+    }
+
     /// 405, with the methods that would do.
     pub(crate) fn method_not_allowed(allow: HeaderValue) -> Self {
         let mut error = Self::new(StatusCode::METHOD_NOT_ALLOWED, "");

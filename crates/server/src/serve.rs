@@ -29,7 +29,7 @@ use tokio::{
 };
 use tower::ServiceExt;
 use tracing::{Instrument, field::Empty};
-use vidimus_auth::{Context, Identity, Peer, new_request_id};
+use vidimus_auth::{Context, Identity, Peer, Unauthenticated, new_request_id};
 
 use crate::{
     app::{App, HttpConfig, IdentitySource},
@@ -407,11 +407,19 @@ fn authenticate(app: &App, peer: Peer, request: &Request) -> Result<Context, Api
         IdentitySource::None => return Ok(Context::unauthenticated_admin(new_request_id())),
         IdentitySource::Proxy(sources) => sources,
     };
-    if !sources.trusts(peer) {
+    let identity = if sources.trusts(peer) {
+        Identity::from_headers(header)
+    } else {
         tracing::debug!(?peer, "identity headers from here are not believed");
-        return Err(unauthorized(&app.http));
-    }
-    let identity = Identity::from_headers(header).map_err(|_| unauthorized(&app.http))?;
+        Err(Unauthenticated)
+    };
+    let identity = match identity {
+        Ok(identity) => identity,
+        Err(Unauthenticated) if app.http.allows_anonymous => {
+            return Ok(app.service.admit(Context::anonymous(new_request_id())));
+        }
+        Err(Unauthenticated) => return Err(unauthorized(&app.http)),
+    };
     let given = header("x-openstack-request-id");
     if given.is_some_and(|id| app.http.request_id_max > 0 && id.len() > app.http.request_id_max) {
         return Err(ApiError::new(

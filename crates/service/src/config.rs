@@ -57,6 +57,8 @@ pub struct ServiceConfig {
     /// Where the certificates of signed images and the keys of encrypted volumes are. Without one, no signed image can be
     /// uploaded: what cannot be verified is not taken.
     pub key_manager: Option<KeyManager>,
+    /// When the data of deleted images goes.
+    pub scrub: ScrubConfig,
     /// What other services are told.
     pub notifications: NotificationConfig,
     /// How often the cache is pruned and cleaned and its hit counts are written down.
@@ -90,9 +92,37 @@ impl Default for ServiceConfig {
             cache_record: CacheRecord::Folder,
             import: ImportConfig::default(),
             key_manager: None,
+            scrub: ScrubConfig::default(),
             notifications: NotificationConfig::default(),
             upkeep_interval: Duration::from_secs(300),
             sole_user_of_database: true,
+        }
+    }
+}
+
+/// Settings of the removal of data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScrubConfig {
+    /// Whether deleted images wait for the scrubber (`delayed_delete`).
+    pub is_delayed: bool,
+    /// How long they wait (`scrub_time`).
+    pub delay: Duration,
+    /// Images whose data is removed at the same time (`scrub_pool_size`).
+    pub images_at_once: usize,
+    /// Time between two rounds (`wakeup_time`).
+    pub interval: Duration,
+    /// Whether this process removes the data of images that have waited, or leaves them to another.
+    pub is_own_work: bool,
+}
+
+impl Default for ScrubConfig {
+    fn default() -> Self {
+        Self {
+            is_delayed: false,
+            delay: Duration::ZERO,
+            images_at_once: 1,
+            interval: Duration::from_secs(300),
+            is_own_work: true,
         }
     }
 }

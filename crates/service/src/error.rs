@@ -213,6 +213,28 @@ pub enum Error {
         /// Where it was to go.
         to: ImageStatus,
     },
+    /// A store says that something beside us uses the data of the image.
+    #[error(
+        "Image {0} could not be deleted because it is in use: The image cannot be deleted because it is in use through the backend store outside of Glance."
+    )]
+    InUse(ImageId),
+    /// As [`Self::InUse`], for one copy of the data.
+    #[error(
+        "The data for Image {0} could not be deleted because it is in use: The image cannot be deleted because it is in use through the backend store outside of Glance."
+    )]
+    CopyInUse(ImageId),
+    /// A store says that other data is built upon that of the image.
+    #[error("The image cannot be deleted because it has snapshot(s).")]
+    HasSnapshots,
+    /// A store is not permitted to remove the data of the image.
+    #[error("You cannot delete file {0}")]
+    RemovalDenied(ImageId),
+    /// The image does not wait for its data to be removed, so there is nothing to take back.
+    #[error("cannot restore the image from {0} to active (wanted from_state=pending_delete)")]
+    NotRestorable(ImageStatus),
+    /// The image waits, but its data is gone already.
+    #[error("cannot restore image {0}: its data has been removed")]
+    NothingToRestore(ImageId),
     /// Somebody else changed the image between our reading and writing it.
     #[error("Image {0} was changed by another request; try again.")]
     ChangedMeanwhile(ImageId),
@@ -455,6 +477,7 @@ impl Error {
             | Self::NotRemovable(_)
             | Self::Deactivated
             | Self::Protected(_)
+            | Self::RemovalDenied(_)
             | Self::LocationsInvisible(_)
             | Self::LastLocation
             | Self::LocationsForServices
@@ -471,6 +494,11 @@ impl Error {
             | Self::ValidationData(_)
             | Self::StatusConflict { .. }
             | Self::ChangedMeanwhile(_)
+            | Self::InUse(_)
+            | Self::CopyInUse(_)
+            | Self::HasSnapshots
+            | Self::NotRestorable(_)
+            | Self::NothingToRestore(_)
             | Self::NotCentralized => Kind::Conflict,
             Self::DeletedDuringUpload(_) | Self::StoreReadOnly => Kind::Gone,
             Self::NotActive

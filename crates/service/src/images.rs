@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use vidimus_auth::{Access, Action, Context, Target};
-use vidimus_db::{self as db, ImageChanges, ImageRecord, LocationRecord, NewImage};
+use vidimus_db::{self as db, Deletion, ImageChanges, ImageRecord, LocationRecord, NewImage};
 use vidimus_types::{
     Change, ImageId, ImageStatus, Visibility, is_reserved, schema::validate_image_body,
 };
@@ -118,8 +118,7 @@ impl ImageService {
         }
         image.properties = body
             .into_iter()
-            // Compat: where a custom schema allows null, Glance tells it from an empty text. Here it is kept as one.
-            .map(|(name, value)| (name, optional_text(Some(value)).unwrap_or_default()))
+            .map(|(name, value)| (name, optional_text(Some(value))))
             .collect();
         if image.properties.iter().any(|(name, _)| name == "locations") {
             return Err(Error::Reserved("locations".to_owned()));
@@ -215,7 +214,7 @@ impl ImageService {
 
     /// Removes the data of locations that a change took off.
     async fn remove_taken(&self, id: ImageId, taken: Vec<LocationRecord>) -> Result<()> {
-        if taken.is_empty() {
+        if taken.is_empty() || self.config().scrub.is_delayed {
             return Ok(());
         }
         // A client that leaves now must not stop the removal half-way.
@@ -232,7 +231,7 @@ impl ImageService {
     ///
     /// The row changes before the cache or any store is touched, so a crash in between leaves data nobody points at,
     /// with a location row that says so, and never a row whose data is gone. What cannot be removed now is tried again
-    /// by the scrubber.
+    /// by the scrubber; what the store refuses to remove brings the image back.
     pub async fn delete_image(&self, ctx: &Context, id: &ImageId) -> Result<()> {
         let record = self.find_deletable(ctx, id).await?;
         let key = KeyToDelete::of(&record, None);
@@ -260,27 +259,60 @@ impl ImageService {
         key: Option<KeyToDelete>,
     ) -> Result<()> {
         let id = record.id;
-        let locations = match self.parts.db.images().delete(&id, record.status).await {
-            Ok(locations) => locations,
+        // Compat, stricter: what is deactivated would come back active, so it is not put aside. Glance refuses an admin to
+        // delete it, and leaves its data in the store for ever when its owner does.
+        let is_delayed = self.config().scrub.is_delayed
+            && !record.locations.is_empty()
+            && record.status.can_become(ImageStatus::PendingDelete);
+        let to = if is_delayed {
+            ImageStatus::PendingDelete
+        } else {
+            ImageStatus::Deleted
+        };
+        let removing = self.removing(&record.locations);
+        let images = self.parts.db.images();
+        let deletion = match images.delete(&id, record.status, to).await {
+            Ok(deletion) => deletion,
             Err(db::Error::NotFound(_)) => return Err(Error::NothingToDelete(id.to_string())),
             Err(db::Error::StatusConflict { .. }) => return Err(Error::ChangedMeanwhile(id)),
             Err(error) => return Err(error.into()),
         };
-        self.notify(Event::ImageDelete, || payload::deleted_image(record));
+        let (service, record) = (self.clone(), record.clone());
         // A client that leaves now must not stop the removal half-way.
-        self.parts.hashings.cancel(&id);
-        let service = self.clone();
         let removal = self.parts.tasks.spawn(async move {
+            if !is_delayed {
+                service.remove_or_bring_back(&deletion).await?;
+            }
+            drop(removing);
+            service.notify(Event::ImageDelete, || payload::deleted_image(&record, to));
+            service.parts.hashings.cancel(&id);
             service.forget_cached(&id).await;
             service.unstage(&id).await;
-            for location in &locations {
-                service.remove_data(&id, location).await;
-            }
             if let Some(key) = key {
                 service.delete_key(&id, key).await;
             }
+            Ok(())
         });
-        removal.await.map_err(Error::internal)
+        removal.await.map_err(Error::internal)?
+    }
+
+    /// Removes the data of a deleted image. If a store will not let go of it, the image is there again as it was, with what
+    /// data it still has.
+    async fn remove_or_bring_back(&self, deletion: &Deletion) -> Result<()> {
+        // What is never removed is forgotten last, or the image would come back without it.
+        let (removable, others): (Vec<_>, Vec<_>) = deletion
+            .locations
+            .iter()
+            .partition(|location| self.is_removable(location));
+        for location in removable.into_iter().chain(others) {
+            let Err(refusal) = self.try_remove_data(&deletion.image, location).await else {
+                continue;
+            };
+            if self.parts.db.images().undo_delete(deletion).await? {
+                return Err(refusal.of_image(&deletion.image));
+            }
+        }
+        Ok(())
     }
 
     /// The image if the caller's scope contains it.
@@ -311,6 +343,11 @@ impl ImageService {
     /// Whether the caller may see the custom property of this name.
     pub fn may_read_property(&self, ctx: &Context, name: &str) -> bool {
         self.may_touch(ctx, name, Access::Read)
+    }
+
+    /// Whether `schema-image.json` describes the custom property of this name.
+    pub fn knows_property(&self, name: &str) -> bool {
+        self.config().schema.knows(name)
     }
 
     pub(crate) fn may_touch(&self, ctx: &Context, property: &str, access: Access) -> bool {

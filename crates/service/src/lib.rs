@@ -25,6 +25,7 @@ mod patch;
 mod qemu_img;
 mod quota;
 mod recover;
+mod scrub;
 mod signatures;
 mod stage;
 mod stores;
@@ -45,7 +46,7 @@ use vidimus_fetch::Fetcher;
 use vidimus_store::{Store, StoreSet};
 
 pub use cache::{CacheListing, CacheToClear, Cleared};
-pub use config::{CacheRecord, ImportConfig, ServiceConfig};
+pub use config::{CacheRecord, ImportConfig, ScrubConfig, ServiceConfig};
 pub use download::{Download, ImageBody, Piece, RangeRequest};
 pub use error::{Error, Kind, Result};
 use import::Hashings;
@@ -56,6 +57,7 @@ pub use notify::{NotificationConfig, NotificationDriver, Sending};
 pub use qemu_img::QemuImg;
 pub use quota::Shortage;
 pub use recover::Recovery;
+pub use scrub::Scrubbed;
 pub use stores::StoreInfo;
 pub use tasks::TaskPage;
 pub use upload::UploadRequest;
@@ -85,6 +87,8 @@ struct Parts {
     fetcher: Fetcher,
     /// Hashes of locations that are being computed.
     hashings: Hashings,
+    /// Data that is being removed and may be refused.
+    removals: scrub::Removals,
     /// How many imports may still begin.
     import_slots: Arc<Semaphore>,
     cache: Option<ImageCache>,
@@ -114,6 +118,7 @@ impl ImageService {
                 staging,
                 fetcher: Fetcher::new(config.import.filter.clone()),
                 hashings: Hashings::default(),
+                removals: scrub::Removals::default(),
                 import_slots: Arc::new(Semaphore::new(config.import.workers.max(1))),
                 cache,
                 mirror,

@@ -190,9 +190,7 @@ impl ImageEdit {
             .iter()
             .filter(|(name, value)| property(&before, name) != Some(value));
         ImageChanges {
-            set_properties: set
-                .map(|(name, value)| (name.clone(), value.clone().unwrap_or_default()))
-                .collect(),
+            set_properties: set.cloned().collect(),
             remove_properties: removed.map(|(name, _)| name.clone()).collect(),
             locations,
             limit: None,

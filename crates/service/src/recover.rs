@@ -13,7 +13,7 @@ pub struct Recovery {
     pub leftovers: u64,
     /// Imports and stagings that had not finished; their images are where they can be imported again.
     pub imports: usize,
-    /// Locations of deleted images whose data was still there.
+    /// Deleted images and copies whose data was still there.
     pub removals: usize,
     /// Cached copies and queue entries of deleted images.
     pub copies: usize,
@@ -65,7 +65,8 @@ impl ImageService {
             }
         }
         recovery.leftovers += self.clear_staging().await?;
-        recovery.removals = self.scrub().await?;
+        let scrubbed = self.scrub().await?;
+        recovery.removals = scrubbed.images + scrubbed.locations;
         recovery.copies = self.forget_deleted().await?;
         Ok(recovery)
     }

@@ -76,6 +76,25 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
+    /// Something beside us uses the data, which therefore cannot be removed now.
+    #[error("the data at `{place}` in store `{store}` is in use")]
+    InUse {
+        /// The store that was asked to remove it.
+        store: StoreId,
+        /// The label of the location.
+        place: String,
+        /// How the store said so.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Other data is built upon it, which therefore cannot be removed.
+    #[error("the data at `{place}` in store `{store}` has snapshots")]
+    HasSnapshots {
+        /// The store that was asked to remove it.
+        store: StoreId,
+        /// The label of the location.
+        place: String,
+    },
     /// The location points outside of what the store may touch, or belongs to no store here.
     #[error("location `{place}` is refused: {reason}")]
     BadLocation {

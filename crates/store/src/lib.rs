@@ -70,6 +70,8 @@ pub trait Store: Debug + Send + Sync {
     async fn size(&self, location: &Location) -> Result<u64>;
 
     /// Removes the data. Removing what is not there is success.
+    ///
+    /// [`Error::InUse`], [`Error::HasSnapshots`] and [`Error::Denied`] mean that it is there, whole, and stays.
     async fn delete(&self, location: &Location) -> Result<()>;
 
     /// Every place where `put` may have left the data of this image, whether there is something or not.

@@ -59,8 +59,8 @@ async fn sample() -> (TestDb, [ImageId; 3]) {
     full.protected = true;
     full.tags = vec!["a".to_owned(), "b".to_owned()];
     full.properties = vec![
-        ("os".to_owned(), "linux".to_owned()),
-        ("empty".to_owned(), String::new()),
+        ("os".to_owned(), Some("linux".to_owned())),
+        ("empty".to_owned(), Some(String::new())),
     ];
     test.images().create(&full).await.unwrap();
     test.images()
@@ -78,7 +78,7 @@ async fn sample() -> (TestDb, [ImageId; 3]) {
     let mut nameless = NewImage::new(ids[2], Some("q".to_owned()));
     nameless.disk_format = Some("raw".to_owned());
     nameless.container_format = Some("bare".to_owned());
-    nameless.properties = vec![("os".to_owned(), "bsd".to_owned())];
+    nameless.properties = vec![("os".to_owned(), Some("bsd".to_owned()))];
     test.images().create(&nameless).await.unwrap();
     (test, ids)
 }
@@ -222,7 +222,7 @@ async fn hidden_images_are_listed_alone() {
 async fn killed_and_deleted_images_are_never_listed() {
     let (test, ids) = sample().await;
     test.images()
-        .delete(&ids[0], ImageStatus::Active)
+        .delete(&ids[0], ImageStatus::Active, ImageStatus::Deleted)
         .await
         .unwrap();
     test.sql(

@@ -39,7 +39,7 @@ async fn a_commit_of_anybody_is_seen_by_the_next_reader() {
         assert_eq!(names().await, Some(name));
     }
     test.images()
-        .delete(&new.id, ImageStatus::Queued)
+        .delete(&new.id, ImageStatus::Queued, ImageStatus::Deleted)
         .await
         .unwrap();
     let gone = test.images().get(&Scope::admin(), &new.id).await;

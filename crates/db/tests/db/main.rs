@@ -7,6 +7,7 @@
 
 mod cached;
 mod changes;
+mod deletion;
 mod filters;
 mod imports;
 mod kept;

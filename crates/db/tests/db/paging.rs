@@ -164,7 +164,7 @@ async fn markers_that_are_not_there() {
     assert!(matches!(error, Error::MarkerNotFound(id) if id == unknown));
 
     test.images()
-        .delete(&image.id, ImageStatus::Active)
+        .delete(&image.id, ImageStatus::Active, ImageStatus::Deleted)
         .await
         .unwrap();
     let error = list(Scope::project("p"), image.id).await.unwrap_err();

@@ -1,8 +1,9 @@
 //! A database in a folder of its own, and a side door into it.
 
+use chrono::Utc;
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, Statement, TryGetable, Value};
 use tempfile::TempDir;
-use vidimus_db::{Db, DbConfig, ImageRecord, NewImage, Synced, UploadFacts};
+use vidimus_db::{Db, DbConfig, ImageRecord, LocationRecord, NewImage, Since, Synced, UploadFacts};
 use vidimus_types::{ImageId, ImageStatus};
 
 pub(crate) struct TestDb {
@@ -42,6 +43,16 @@ impl TestDb {
             raw,
             _folder: folder,
         }
+    }
+
+    /// All locations whose data waits to be removed, without those of images that can be restored.
+    pub(crate) async fn pending(&self) -> Vec<(ImageId, LocationRecord)> {
+        let now = Utc::now();
+        let since = Since {
+            images: now,
+            copies: now,
+        };
+        self.db.locations().pending(&since).await.unwrap()
     }
 
     /// Runs SQL behind the crate's back.

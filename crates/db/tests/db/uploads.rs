@@ -55,7 +55,7 @@ async fn changes_from_two_servers_all_count() {
         };
         tasks.push(tokio::spawn(async move {
             let changes = ImageChanges {
-                set_properties: vec![(format!("p{at}"), "v".to_owned())],
+                set_properties: vec![(format!("p{at}"), Some("v".to_owned()))],
                 ..ImageChanges::default()
             };
             db.images()
@@ -115,9 +115,10 @@ async fn an_upload_to_an_image_deleted_meanwhile_changes_nothing() {
         .unwrap();
     assert!(
         images
-            .delete(&id, ImageStatus::Saving)
+            .delete(&id, ImageStatus::Saving, ImageStatus::Deleted)
             .await
             .unwrap()
+            .locations
             .is_empty()
     );
     let error = images
@@ -256,7 +257,7 @@ async fn a_dropped_change_is_rolled_back_and_blocks_nobody() {
     let id = queued(&test).await;
     let changes = ImageChanges {
         set_properties: (0..50)
-            .map(|at| (format!("p{at}"), "v".to_owned()))
+            .map(|at| (format!("p{at}"), Some("v".to_owned())))
             .collect(),
         ..ImageChanges::default()
     };

@@ -6,6 +6,7 @@ mod db;
 mod log;
 mod metadefs;
 mod openapi;
+mod scrub;
 mod serve;
 
 use std::path::PathBuf;
@@ -37,6 +38,8 @@ enum Command {
     Db(db::DbArgs),
     /// Look after this node's image cache.
     Cache(cache::CacheArgs),
+    /// Remove the data of deleted images that have waited long enough, or bring one back.
+    Scrub(scrub::ScrubArgs),
     /// Read the configuration, say what is wrong with it and what will not be acted on.
     CheckConfig(ConfigArgs),
     /// Print the OpenAPI document of the server, as it serves it at /openapi.json.
@@ -107,6 +110,7 @@ pub(crate) fn run(cli: Cli) -> Result<u8, BootError> {
         Command::Serve(args) => runtime.block_on(serve::run(args)),
         Command::Db(args) => runtime.block_on(db::run(args)),
         Command::Cache(args) => runtime.block_on(cache::run(args)),
+        Command::Scrub(args) => runtime.block_on(scrub::run(args)),
         Command::CheckConfig(args) => check_config::run(&args),
         Command::Openapi(args) => openapi::run(&args),
     }

@@ -150,7 +150,11 @@ impl ImageView<'_> {
         } = self;
         for (name, value) in &record.properties {
             if !HIDDEN.contains(&name.as_str()) && service.may_read_property(ctx, name) {
-                members.put(name, value.as_deref().unwrap_or_default())?;
+                match value {
+                    // Compat: null is shown only where a schema of the operator's knows the property; old rows have it elsewhere.
+                    None if service.knows_property(name) => members.put(name, ())?,
+                    value => members.put(name, value.as_deref().unwrap_or_default())?,
+                }
             }
         }
         members.put("name", &record.name)?;

@@ -8,13 +8,14 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use vidimus_testkit::TestServer;
+use vidimus_testkit::{TestServer, TestServerBuilder};
 
 use crate::{
     house,
     worker::{ClearCount, Worker},
 };
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_vidimus");
 const ROUNDS: usize = 12;
 const WORKERS: usize = 4;
 
@@ -24,12 +25,25 @@ fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_again_and_again() {
+    kill_again_and_again(TestServer::builder(PROGRAM), ROUNDS).await;
+}
+
+/// Deleted images wait for the scrubber, which is killed as well; a start scrubs before it answers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_again_and_again_while_scrubbing() {
+    let builder = TestServer::builder(PROGRAM)
+        .variable("OS_DEFAULT__DELAYED_DELETE", "true")
+        .variable("OS_DEFAULT__WAKEUP_TIME", "1");
+    kill_again_and_again(builder, ROUNDS / 3).await;
+}
+
+async fn kill_again_and_again(builder: TestServerBuilder, rounds: usize) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let seed = number("VIDIMUS_KILL_SEED").unwrap_or(now.as_secs());
-    let rounds = number("VIDIMUS_KILL_ROUNDS").unwrap_or(ROUNDS);
+    let rounds = number("VIDIMUS_KILL_ROUNDS").unwrap_or(rounds);
     eprintln!("VIDIMUS_KILL_SEED={seed} VIDIMUS_KILL_ROUNDS={rounds}");
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut server = TestServer::builder(env!("CARGO_BIN_EXE_vidimus")).start();
+    let mut server = builder.start();
     let mut workers: Vec<_> = (0..WORKERS)
         .map(|number| Worker::new(number, seed))
         .collect();

@@ -8,6 +8,7 @@
 )]
 
 mod content;
+mod deletion;
 mod house;
 mod kill;
 mod ledger;

@@ -199,7 +199,7 @@ impl ImageService {
         let store = self.legacy_store(input.get("backend"))?;
         let mut new = self.legacy_image(ctx, input.get("image_properties"))?;
         new.properties
-            .push((IMPORT_LOCK.to_owned(), task.to_owned()));
+            .push((IMPORT_LOCK.to_owned(), Some(task.to_owned())));
         let created = self.parts.db.images().create(&new).await;
         let record = created.map_err(|error| text(error.into()))?;
         self.notify(Event::ImageCreate, || payload::image(&record));

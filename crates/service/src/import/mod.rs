@@ -462,18 +462,36 @@ impl ImageService {
             image: *id,
             store: store.to_owned(),
         })?;
+        let removing = self.removing(std::slice::from_ref(copy));
         let Some(taken) = self.parts.db.imports().take_copy(id, copy.id).await? else {
             return Err(Error::ChangedMeanwhile(*id));
         };
-        self.notify_image(Event::ImageUpdate, id).await;
         // A client that leaves now must not stop the removal half-way.
-        let service = self.clone();
-        let id = *id;
-        let removal = self
-            .parts
-            .tasks
-            .spawn(async move { service.remove_data(&id, &taken).await });
-        removal.await.map_err(Error::internal)
+        let (service, id) = (self.clone(), *id);
+        let removal = self.parts.tasks.spawn(async move {
+            if !service.config().scrub.is_delayed {
+                service.remove_copy_or_put_back(&id, &taken).await?;
+            }
+            drop(removing);
+            service.notify_image(Event::ImageUpdate, &id).await;
+            Ok(())
+        });
+        removal.await.map_err(Error::internal)?
+    }
+
+    /// Removes a copy that was taken off its image. If the store will not let go of it, it is a copy again.
+    async fn remove_copy_or_put_back(
+        &self,
+        id: &ImageId,
+        taken: &crate::LocationRecord,
+    ) -> Result<()> {
+        let Err(refusal) = self.try_remove_data(id, taken).await else {
+            return Ok(());
+        };
+        if self.parts.db.locations().put_back(id, taken.id).await? {
+            return Err(refusal.of_copy(id));
+        }
+        Ok(())
     }
 
     /// Whether copies can be told apart here, and this store is one of those that hold them.

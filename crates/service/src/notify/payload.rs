@@ -46,10 +46,10 @@ pub(crate) fn image(record: &ImageRecord) -> Value {
     })
 }
 
-/// An image as it was before it was deleted.
-pub(crate) fn deleted_image(record: &ImageRecord) -> Value {
+/// An image as it was before it was deleted, in the status it has now.
+pub(crate) fn deleted_image(record: &ImageRecord, status: ImageStatus) -> Value {
     let mut told = image(record);
-    told["status"] = ImageStatus::Deleted.as_str().into();
+    told["status"] = status.as_str().into();
     deleted(told)
 }
 

@@ -1,6 +1,7 @@
 //! Work that nobody waits for, each kind in a task of its own that is started again if it fails.
 
 mod prefetcher;
+mod scrubber;
 mod upkeep;
 
 use std::{future::Future, time::Duration};
@@ -30,11 +31,21 @@ impl Drop for Workers {
 impl ImageService {
     /// Starts the workers this configuration needs.
     pub fn start_workers(&self) -> Workers {
-        let mut tasks = vec![self.supervise("upkeep", upkeep::run)];
+        let mut tasks = vec![
+            self.supervise("upkeep", upkeep::run),
+            self.supervise("scrubber", scrubber::run),
+        ];
         if self.has_cache() {
             tasks.push(self.supervise("prefetcher", prefetcher::run));
         }
         Workers { tasks }
+    }
+
+    /// Scrubs until it is told to stop, at the configured interval, and nothing else.
+    pub fn start_scrubber(&self) -> Workers {
+        Workers {
+            tasks: vec![self.supervise("scrubber", scrubber::run)],
+        }
     }
 
     fn supervise<W>(&self, name: &'static str, worker: fn(ImageService) -> W) -> JoinHandle<()>

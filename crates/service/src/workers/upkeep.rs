@@ -1,4 +1,4 @@
-//! Regular housekeeping: prune and clean the cache, write its records down, retry deletions that failed.
+//! Regular housekeeping: prune and clean the cache, write its records down, end what was abandoned.
 //!
 //! Every step logs its own failure and leaves the others alone.
 
@@ -36,9 +36,6 @@ pub(super) async fn run(service: ImageService) {
         }
         if let Err(error) = service.parts.db.tasks().expire().await {
             warn("forget old tasks", &error);
-        }
-        if let Err(error) = service.scrub().await {
-            warn("scrub", &error);
         }
     }
 }

@@ -193,7 +193,7 @@ async fn the_copy_of_a_deleted_image_does_not_outlive_a_crash() {
     for gone in [id, queued] {
         site.db
             .images()
-            .delete(&gone, ImageStatus::Active)
+            .delete(&gone, ImageStatus::Active, ImageStatus::Deleted)
             .await
             .unwrap();
     }
@@ -211,7 +211,7 @@ async fn an_image_deleted_before_its_fill_is_published_is_not_kept() {
     // As if the delete had looked into the cache before the fill began: only the row goes.
     site.db
         .images()
-        .delete(&id, ImageStatus::Active)
+        .delete(&id, ImageStatus::Active, ImageStatus::Deleted)
         .await
         .unwrap();
     drop(closed);

@@ -649,7 +649,7 @@ async fn a_legacy_task_that_fails_leaves_nothing() {
 async fn a_legacy_task_that_a_crash_cut_off_takes_its_image_with_it() {
     let site = legacy_site().await;
     let image = NewImage {
-        properties: vec![(IMPORT_LOCK.to_owned(), "cut-off".to_owned())],
+        properties: vec![(IMPORT_LOCK.to_owned(), Some("cut-off".to_owned()))],
         ..NewImage::new(ImageId::random(), None)
     };
     site.db.images().create(&image).await.unwrap();

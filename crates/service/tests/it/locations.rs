@@ -12,7 +12,7 @@ use vidimus_service::{Error, ImageRecord, LocationRequest, ServiceConfig, Upload
 use vidimus_types::{ByteRange, Change, ImageId, Operation, PatchDialect};
 
 use crate::{
-    support::{Part, Site, noise, read, until},
+    support::{Part, Removals, Site, noise, read, until},
     web::{Serves, Web},
 };
 
@@ -301,14 +301,52 @@ async fn removing_the_location_of_stored_data_removes_the_data_and_renaming_it_d
     remove(&site, &id, "0").await.unwrap();
     assert!(site.stored_files().is_empty(), "{:?}", site.stored_files());
     assert_eq!(read(site.download(&id).await.body).await.unwrap(), data);
-    assert!(site.db.locations().pending().await.unwrap().is_empty());
+    assert!(site.pending().await.is_empty());
 
     site.service.delete_image(&site.ctx, &id).await.unwrap();
-    let pending = site.db.locations().pending().await.unwrap();
+    let pending = site.pending().await;
     assert!(
         pending.is_empty(),
         "nothing is left to be done: {pending:?}"
     );
+}
+
+#[tokio::test]
+async fn an_image_that_comes_back_has_all_its_locations() {
+    let (site, web) = (Site::with(config()).await, Web::with(b"data").await);
+    let id = site.active(b"data").await;
+    let stored = show(&site, &id).await.locations[0].url.clone();
+    add(&site, &id, &web.url("/x")).await.unwrap();
+    // The one whose data never goes with it comes first.
+    let urls = [web.url("/x"), stored].map(|url| json!({"url": url, "metadata": {}}));
+    let swap = vec![change(Operation::Replace(json!(urls)), None)];
+    let service = &site.service;
+    service.update_image(&site.ctx, &id, swap).await.unwrap();
+    let before = show(&site, &id).await;
+    assert_eq!(before.locations[0].url, web.url("/x"));
+    site.store.set_removals(Removals::InUse);
+    let refused = site.service.delete_image(&site.ctx, &id).await;
+    assert!(matches!(refused, Err(Error::InUse(_))), "{refused:?}");
+    assert_eq!(show(&site, &id).await, before);
+}
+
+#[tokio::test]
+async fn what_is_taken_off_waits_for_its_time_where_deletions_do() {
+    let mut config = config();
+    config.scrub.is_delayed = true;
+    config.scrub.delay = Duration::from_millis(300);
+    let (site, web) = (Site::with(config).await, Web::with(b"data").await);
+    let id = site.active(b"data").await;
+    add(&site, &id, &web.url("/x")).await.unwrap();
+    remove(&site, &id, "0").await.unwrap();
+    assert_eq!(show(&site, &id).await.locations.len(), 1);
+    assert_eq!(site.stored_files().len(), 1);
+    until("its data is gone", async || {
+        site.service.scrub().await.unwrap();
+        site.stored_files().is_empty()
+    })
+    .await;
+    assert_eq!(read(site.download(&id).await.body).await.unwrap(), b"data");
 }
 
 #[tokio::test]

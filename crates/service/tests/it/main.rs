@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, unreachable_pub, reason = "tests")]
 
+mod deletion;
 mod downloads;
 mod imports;
 mod key_manager;

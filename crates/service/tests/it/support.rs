@@ -12,15 +12,17 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use chrono::Utc;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use vidimus_auth::{Context, Policy, PolicyConfig};
 use vidimus_cache::{CacheConfig, ImageCache};
-use vidimus_db::{Db, DbConfig};
+use vidimus_db::{Db, DbConfig, Since};
 use vidimus_fetch::Fetcher;
 use vidimus_service::{
-    Download, Error, ImageBody, ImageService, Piece, RangeRequest, ServiceConfig, UploadRequest,
+    Download, Error, ImageBody, ImageService, LocationRecord, Piece, RangeRequest, ServiceConfig,
+    UploadRequest,
 };
 use vidimus_store::{
     ByteStream, Capabilities, FilesystemConfig, FilesystemStore, HttpStore, Location, Recovered,
@@ -39,11 +41,24 @@ pub enum Reads {
     Refuse,
 }
 
+/// What a removal from the store does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removals {
+    Fine,
+    Fail,
+    InUse,
+    HasSnapshots,
+    Denied,
+}
+
 /// A filesystem store with a counter of opens and a fault to inject.
 #[derive(Debug)]
 pub struct FaultyStore {
     inner: FilesystemStore,
     pub opens: AtomicU64,
+    removals: std::sync::Mutex<Removals>,
+    /// Held for writing, it keeps removals from beginning.
+    pub removal_gate: tokio::sync::RwLock<()>,
     /// Held for writing, it keeps reads from beginning.
     pub gate: tokio::sync::RwLock<()>,
     reads: std::sync::Mutex<Reads>,
@@ -52,6 +67,10 @@ pub struct FaultyStore {
 impl FaultyStore {
     pub fn set(&self, reads: Reads) {
         *self.reads.lock().unwrap() = reads;
+    }
+
+    pub fn set_removals(&self, removals: Removals) {
+        *self.removals.lock().unwrap() = removals;
     }
 
     pub fn opens(&self) -> u64 {
@@ -139,7 +158,30 @@ impl Store for FaultyStore {
     }
 
     async fn delete(&self, location: &Location) -> vidimus_store::Result<()> {
-        self.inner.delete(location).await
+        drop(self.removal_gate.read().await);
+        let (store, place) = (self.inner.id().clone(), location.label());
+        let action = "delete the data";
+        let cause = io::Error::other("made to fail");
+        let removals = *self.removals.lock().unwrap();
+        Err(match removals {
+            Removals::Fine => return self.inner.delete(location).await,
+            Removals::Fail => vidimus_store::Error::Io {
+                store,
+                action,
+                cause,
+            },
+            Removals::InUse => vidimus_store::Error::InUse {
+                store,
+                place,
+                cause: cause.into(),
+            },
+            Removals::HasSnapshots => vidimus_store::Error::HasSnapshots { store, place },
+            Removals::Denied => vidimus_store::Error::Denied {
+                store,
+                action,
+                cause,
+            },
+        })
     }
 
     fn places_of(&self, id: &ImageId) -> Vec<Location> {
@@ -212,6 +254,8 @@ impl Site {
         let store = Arc::new(FaultyStore {
             inner: inner.unwrap(),
             opens: AtomicU64::new(0),
+            removals: std::sync::Mutex::new(Removals::Fine),
+            removal_gate: tokio::sync::RwLock::new(()),
             gate: tokio::sync::RwLock::new(()),
             reads: std::sync::Mutex::new(Reads::Fine),
         });
@@ -308,6 +352,16 @@ impl Site {
             .unwrap()
             .status
             .to_string()
+    }
+
+    /// All locations whose data waits to be removed, without those of images that can be restored.
+    pub async fn pending(&self) -> Vec<(ImageId, LocationRecord)> {
+        let now = Utc::now();
+        let since = Since {
+            images: now,
+            copies: now,
+        };
+        self.db.locations().pending(&since).await.unwrap()
     }
 
     /// The files of the store, leftovers included.

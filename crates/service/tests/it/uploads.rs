@@ -180,11 +180,11 @@ async fn a_crash_during_a_delete_is_finished_at_the_next_start() {
     // The state after the row went and before the data did.
     site.db
         .images()
-        .delete(&id, ImageStatus::Active)
+        .delete(&id, ImageStatus::Active, ImageStatus::Deleted)
         .await
         .unwrap();
     assert_eq!(site.stored_files().len(), 1);
     let site = site.restart().await;
     assert!(site.stored_files().is_empty());
-    assert!(site.db.locations().pending().await.unwrap().is_empty());
+    assert!(site.pending().await.is_empty());
 }

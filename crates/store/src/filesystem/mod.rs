@@ -19,6 +19,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use rustix::io::Errno;
 use serde_json::json;
 use vidimus_types::{ByteRange, ImageId, StoreId};
 
@@ -212,6 +213,19 @@ impl Store for FilesystemStore {
             .await;
         match gone {
             Err(Error::NotFound { .. }) => Ok(()),
+            // Compat, finer: glance_store takes every refusal of the system for one of permissions.
+            Err(Error::Io { store, cause, .. })
+                if matches!(
+                    Errno::from_io_error(&cause),
+                    Some(Errno::BUSY | Errno::TXTBSY)
+                ) =>
+            {
+                Err(Error::InUse {
+                    store,
+                    place: location.label(),
+                    cause: Box::new(cause),
+                })
+            }
             other => other,
         }
     }

@@ -68,6 +68,12 @@ pub enum CustomSchemaError {
 }
 
 impl SchemaOptions {
+    /// Whether the custom property of this name is described.
+    pub fn knows(&self, property: &str) -> bool {
+        let custom = self.custom.as_ref().and_then(document::custom_properties);
+        custom.is_some_and(|known| known.contains_key(property))
+    }
+
     /// Finds what is wrong with the custom properties. A server that starts without asking would enforce them in part.
     ///
     /// # Errors

@@ -33,6 +33,7 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
             "enable_v3_api",
             "allow_additional_image_properties",
             "send_identity_headers",
+            "send_identity_credentials",
             "pydev_worker_debug_host",
             "pydev_worker_debug_port",
         ],
@@ -49,21 +50,8 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
     },
     Accepted {
         group: "DEFAULT",
-        reason: "the data of a deleted image is removed at once",
-        names: &[
-            "delayed_delete",
-            "scrub_time",
-            "scrub_pool_size",
-            "daemon",
-            "restore",
-            "wakeup_time",
-            "send_identity_credentials",
-        ],
-    },
-    Accepted {
-        group: "DEFAULT",
-        reason: "see `[vidimus] auth` for who may call",
-        names: &["allow_anonymous_access"],
+        reason: "it is an argument of `vidimus scrub`",
+        names: &["restore"],
     },
     Accepted {
         group: "DEFAULT",

@@ -5,6 +5,7 @@
 
 pub(in crate::config) mod accepted;
 pub(in crate::config) mod cache;
+pub(in crate::config) mod deletion;
 pub(in crate::config) mod images;
 pub(in crate::config) mod imports;
 pub(in crate::config) mod keys;
@@ -23,6 +24,7 @@ pub(super) fn rows() -> impl Iterator<Item = &'static Row> {
         vidimus::ROWS,
         service::ROWS,
         images::ROWS,
+        deletion::ROWS,
         imports::ROWS,
         keys::ROWS,
         notifications::ROWS,

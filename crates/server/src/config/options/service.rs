@@ -41,6 +41,10 @@ options! {
         .default("false")
         .help("Whether images show all their `locations`, and clients may change them. Who can do that can replace data \
                (OSSN-0065).");
+    ALLOW_ANONYMOUS_ACCESS: bool = Opt::new("DEFAULT", "allow_anonymous_access", Kind::Bool)
+        .default("false")
+        .help("With `[vidimus] auth = proxy`, whether who is not confirmed by the proxy may read what the policy lets a caller \
+               without roles read, instead of being refused. The rules this program ships with let such a caller read nothing.");
     MAX_REQUEST_ID_LENGTH: u64 =
         Opt::new("DEFAULT", "max_request_id_length", Kind::at_least(0))
         .default("64")

@@ -43,6 +43,11 @@ options! {
     UPKEEP_INTERVAL: Duration = Opt::new("vidimus", "upkeep_interval", Kind::at_least(1))
         .default("300")
         .help("Seconds between two rounds of cache upkeep (prune, clean, write hit counts down). No cron job is needed.");
+    SCRUB: bool = Opt::new("vidimus", "scrub", Kind::Bool)
+        .default("true")
+        .help("Whether the server itself removes the data of images that `delayed_delete` has put aside, once `scrub_time` is over. \
+               Unset it where `vidimus scrub` or Glance's scrubber does it with a `scrub_time` of its own; both at the same time do \
+               no harm.");
     HEADER_TIMEOUT: Duration = Opt::new("vidimus", "header_timeout", Kind::Float { min: 0.1 })
         .default("30")
         .help("Seconds a client has to send the headers of a request, and before that for the handshake of TLS.");

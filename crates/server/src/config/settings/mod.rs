@@ -24,7 +24,7 @@ use crate::app::SendFiles;
 
 use super::{
     error::{ConfigError, OptionName, Origin, Warning},
-    options::{cache, images, libraries, logging, service, vidimus},
+    options::{cache, deletion, images, libraries, logging, service, vidimus},
     resolve::Resolver,
     secret::Secret,
 };
@@ -40,6 +40,8 @@ pub struct Settings {
     pub api: Api,
     /// What images may be like.
     pub images: Images,
+    /// What becomes of the data of deleted images.
+    pub deletion: Deletion,
     /// The image cache.
     pub cache: Cache,
     /// Where image data is kept.
@@ -96,6 +98,8 @@ pub struct Auth {
     pub mode: AuthMode,
     /// Neighbours whose identity headers are believed, as `auth::TrustedSources` parses them.
     pub trusted_identity_sources: Vec<String>,
+    /// Whether who is not confirmed may read what everybody may.
+    pub allows_anonymous: bool,
     /// Whether everybody may be an administrator even from other machines.
     pub allow_unauthenticated_remote: bool,
 }
@@ -150,6 +154,23 @@ pub struct Images {
     pub vmdk_allowed_types: Vec<String>,
     /// Checks of GPT disks that only warn.
     pub gpt_safety_checks_nonfatal: Vec<String>,
+}
+
+/// What becomes of the data of deleted images.
+#[derive(Debug, Clone)]
+pub struct Deletion {
+    /// Whether it waits for the scrubber.
+    pub is_delayed: bool,
+    /// How long.
+    pub scrub_time: Duration,
+    /// Images that are scrubbed at the same time.
+    pub scrub_pool_size: u64,
+    /// Between two rounds.
+    pub wakeup_time: Duration,
+    /// Whether the scrubber, as a program of its own, goes on after the first round.
+    pub is_daemon: bool,
+    /// Whether the server scrubs.
+    pub by_server: bool,
 }
 
 /// The image cache.
@@ -213,6 +234,7 @@ impl Settings {
             auth: Auth {
                 mode: api::auth_mode(resolver, flavor)?,
                 trusted_identity_sources: resolver.get(&vidimus::TRUSTED_IDENTITY_SOURCES)?,
+                allows_anonymous: resolver.get(&service::ALLOW_ANONYMOUS_ACCESS)?,
                 allow_unauthenticated_remote: resolver
                     .get(&vidimus::ALLOW_UNAUTHENTICATED_REMOTE)?,
             },
@@ -225,6 +247,7 @@ impl Settings {
                 enabled_import_methods: resolver.get(&service::ENABLED_IMPORT_METHODS)?,
             },
             images: images(resolver)?,
+            deletion: deletion(resolver)?,
             cache: cache(resolver)?,
             imports: imports::imports(resolver)?,
             keys: keys::keys(resolver, warnings)?,
@@ -373,6 +396,20 @@ fn storage_quota(resolver: &Resolver<'_>) -> Result<u64, ConfigError> {
         option: OptionName::new("DEFAULT", "user_storage_quota"),
         found: format!("`{text}`"),
         allowed: "a number, with or without `B`, `KB`, `MB`, `GB` or `TB` behind it".to_owned(),
+    })
+}
+
+fn deletion(resolver: &Resolver<'_>) -> Result<Deletion, ConfigError> {
+    Ok(Deletion {
+        is_delayed: resolver.get(&deletion::DELAYED_DELETE)?,
+        scrub_time: resolver.get(&deletion::SCRUB_TIME)?,
+        scrub_pool_size: resolver.get(&deletion::SCRUB_POOL_SIZE)?,
+        // Compat: Glance takes zero as it stands, and then does nothing but scrub.
+        wakeup_time: resolver
+            .get(&deletion::WAKEUP_TIME)?
+            .max(Duration::from_secs(1)),
+        is_daemon: resolver.get(&deletion::DAEMON)?,
+        by_server: resolver.get(&vidimus::SCRUB)?,
     })
 }
 
