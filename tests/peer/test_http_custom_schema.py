@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from harness.comparison import Comparison
 from harness.glance import Glance, Options
-from harness.golden import Golden, alike, comparable, record
+from harness.golden import Golden, record
 from harness.vidimus import beside_glance
 from replay.callers import ADMIN
 from replay.custom_schema import FILES, SCENARIOS
 
 CASES = [f"{scenario.name}/{step.name}" for scenario in SCENARIOS for step in scenario.steps]
+
+COMPARISON = Comparison(CASES, ())
 
 
 @pytest.fixture(scope="module", params=FILES)
@@ -25,5 +28,5 @@ def answers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.mark.parametrize("case", CASES)
 def test_answer(case: str, answers: dict[str, tuple[Golden, Golden]]) -> None:
-    expected, got = map(comparable, answers[case])
-    assert alike(expected, got) == expected
+    theirs, ours = answers[case]
+    COMPARISON.require_same(case, {case: theirs}, {case: ours})

@@ -15,15 +15,15 @@ from typing import Any
 import pytest
 
 from harness import raw_http
+from harness.comparison import Comparison
 from harness.glance import BIN, Glance, Options
-from harness.golden import Golden, alike, comparable, record
+from harness.golden import Golden, record
 from harness.vidimus import Vidimus, beside_glance, run_tool
 from replay.callers import ADMIN
 from replay.deletion import DELAYED, DIFFERENCES
 from replay.steps import PATCH_V21
 
 CASES = [f"{scenario.name}/{step.name}" for scenario in DELAYED for step in scenario.steps]
-BY_CASE = {case: difference for difference in DIFFERENCES for case in difference.cases}
 WAITING = Options(
     identity=True,
     cache=False,
@@ -35,22 +35,27 @@ Server = Glance | Vidimus
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Golden, Golden]]:
+def of_glance(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Golden]:
     with Glance(tmp_path_factory.mktemp("delayed-glance"), options=WAITING) as server:
-        theirs = record(server, DELAYED, ADMIN)
+        return record(server, DELAYED, ADMIN)
+
+
+@pytest.fixture(scope="module")
+def of_vidimus(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Golden]:
     with beside_glance(tmp_path_factory.mktemp("delayed-vidimus"), WAITING) as server:
-        ours = record(server, DELAYED, ADMIN)
-    return {case: (theirs[case], ours[case]) for case in CASES}
+        return record(server, DELAYED, ADMIN)
+
+
+COMPARISON = Comparison(CASES, DIFFERENCES)
+
+
+def test_differences_name_cases_that_exist_once() -> None:
+    COMPARISON.require_differences_once()
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_answer(case: str, answers: dict[str, tuple[Golden, Golden]]) -> None:
-    expected, got = map(comparable, answers[case])
-    if case in BY_CASE:
-        overlaid = BY_CASE[case].overlay(expected)
-        assert overlaid != expected, f"no difference any more: {BY_CASE[case].reason}"
-        expected = overlaid
-    assert alike(expected, got) == expected
+def test_answer(case: str, of_glance: dict[str, Golden], of_vidimus: dict[str, Golden]) -> None:
+    COMPARISON.require_same(case, of_glance, of_vidimus)
 
 
 def ask(server: Server, method: str, path: str, body: Any = None, kind: str = "application/json") -> raw_http.Answer:

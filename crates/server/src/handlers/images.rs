@@ -252,7 +252,7 @@ pub(crate) fn delete_image_doc() -> Operation {
             UNEXPECTED,
             (
                 403,
-                "The policy does not let the caller do this, or the image is protected",
+                "The policy or the store does not let the caller do this, or the image is protected",
             ),
             NO_IMAGE,
             (409, "The image is in use, or changed meanwhile"),

@@ -61,13 +61,13 @@ pub(crate) fn delete_copy_doc() -> Operation {
         UNEXPECTED,
         (
             403,
-            "The policy does not let the caller do this, or no other store has the data",
+            "The policy or the store does not let the caller do this, or no other store has the data",
         ),
         (
             404,
             "No such image, or it is not in that store, or there is one store only",
         ),
-        (409, "The image changed meanwhile"),
+        (409, "The data is in use, or the image changed meanwhile"),
         (503, "The store cannot be used at the moment"),
     ])
 }
