@@ -408,7 +408,7 @@ mod tests {
         for _ in 0..30 {
             let mut new = NewImage::new(ImageId::random(), Some("p".to_owned()));
             new.tags = vec!["t".to_owned()];
-            new.properties = vec![("a".to_owned(), "b".to_owned())];
+            new.properties = vec![("a".to_owned(), Some("b".to_owned()))];
             last = Some(db.images().create(&new).await.unwrap().id);
         }
         let mut costs = Vec::new();
