@@ -22,7 +22,7 @@ fn delayed(delay: Duration) -> ServiceConfig {
 const HOUR: Duration = Duration::from_secs(3600);
 
 async fn show(site: &Site, id: &ImageId) -> ImageRecord {
-    site.service.show_image(&site.ctx, id).await.unwrap()
+    Arc::unwrap_or_clone(site.service.show_image(&site.ctx, id).await.unwrap())
 }
 
 async fn change(site: &Site, id: &ImageId, attribute: &str, operation: Operation) {
