@@ -436,6 +436,7 @@ mod tests {
         assert_eq!(status(Error::NotCentralized), 409);
         assert_eq!(status(Error::TooLarge), 413);
         assert_eq!(status(Error::StoreDenied), 503);
+        assert_eq!(status(Error::StoreTimedOut { seconds: 5 }), 503);
         assert_eq!(status(Error::UnsupportedContent("x".into())), 415);
     }
 }

@@ -294,6 +294,9 @@ impl Source {
             Some(error @ vidimus_store::Error::Unreachable { .. }) => {
                 Err(Error::RemoteUnavailable(error))
             }
+            Some(vidimus_store::Error::TimedOut { seconds, .. }) => {
+                Err(Error::StoreTimedOut { seconds })
+            }
             Some(error) => Err(Error::StoreUnavailable(error)),
         }
     }

@@ -358,6 +358,12 @@ pub enum Error {
     /// The store cannot be reached or answers with errors.
     #[error("The store that holds the data cannot be used at the moment.")]
     StoreUnavailable(#[source] store::Error),
+    /// The store's file system does not answer.
+    #[error("Operation timed out after {seconds}s. Check storage health and connectivity.")]
+    StoreTimedOut {
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The data lies on a server of somebody else, who does not answer.
     #[error("Remote server where the image is present is unavailable.")]
     RemoteUnavailable(#[source] store::Error),
@@ -530,6 +536,7 @@ impl Error {
             Self::UnsupportedContent(_) => Kind::UnsupportedMedia,
             Self::StoreDenied
             | Self::StoreUnavailable(_)
+            | Self::StoreTimedOut { .. }
             | Self::RemoteUnavailable(_)
             | Self::StagedElsewhere(_) => Kind::Unavailable,
             Self::StageHostUnreachable => Kind::GatewayTimeout,

@@ -323,6 +323,7 @@ impl From<store::Error> for Error {
         match error {
             store::Error::Full { .. } => Self::StoreFull,
             store::Error::Denied { .. } => Self::StoreDenied,
+            store::Error::TimedOut { seconds, .. } => Self::StoreTimedOut { seconds },
             store::Error::NoSuchStore { store } => Self::UnknownStore(store.to_string()),
             store::Error::ReadOnly { .. } => Self::StoreReadOnly,
             other => Self::StoreUnavailable(other),

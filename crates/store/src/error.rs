@@ -65,6 +65,16 @@ pub enum Error {
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// It takes longer than the store may take; the machine may be at it for ever.
+    #[error("store `{store}` took more than {seconds} seconds to {action}")]
+    TimedOut {
+        /// The store that was asked.
+        store: StoreId,
+        /// What it was about to do.
+        action: &'static str,
+        /// How long it may take.
+        seconds: u64,
+    },
     /// The machine refuses: file permissions, or a disk mounted read-only.
     #[error("store `{store}` is not permitted to {action}")]
     Denied {

@@ -25,7 +25,7 @@ mod set;
 mod tagged;
 
 pub use error::{Error, Result};
-pub use filesystem::{FilesystemConfig, FilesystemStore};
+pub use filesystem::{FilesystemConfig, FilesystemStore, Patience};
 pub use http::HttpStore;
 pub use location::Location;
 #[cfg(any(test, feature = "memory"))]

@@ -32,6 +32,7 @@ fn store(folder: &Path) -> FilesystemStore {
         chunk_size: 65_536,
         thin_provisioning: false,
         large_from_bytes: u64::MAX,
+        patience: None,
     })
     .unwrap()
 }

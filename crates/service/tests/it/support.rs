@@ -250,6 +250,7 @@ impl Site {
             chunk_size: 65536,
             thin_provisioning: false,
             large_from_bytes: u64::MAX,
+            patience: None,
         });
         let store = Arc::new(FaultyStore {
             inner: inner.unwrap(),
@@ -281,6 +282,7 @@ impl Site {
             chunk_size: 65536,
             thin_provisioning: false,
             large_from_bytes: u64::MAX,
+            patience: None,
         });
         let staging = Arc::new(staging.unwrap());
         let service = ImageService::new(

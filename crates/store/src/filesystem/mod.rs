@@ -4,6 +4,7 @@
 //! synced, and locations reach nothing outside of the configured folders.
 
 mod incoming;
+mod patience;
 mod placement;
 mod roots;
 mod write;
@@ -28,7 +29,10 @@ use crate::{
     Stored,
 };
 
+pub use patience::Patience;
+
 use incoming::Syncs;
+use patience::Pool;
 use placement::Placement;
 use roots::{Refusal, Roots};
 
@@ -52,6 +56,8 @@ pub struct FilesystemConfig {
     pub thin_provisioning: bool,
     /// Data of this size or more does not stay in memory when it is on the disk.
     pub large_from_bytes: u64,
+    /// How long the machine may take for what should take no time; without it, as long as it likes.
+    pub patience: Option<Patience>,
 }
 
 /// A store in local (or mounted) folders.
@@ -65,6 +71,7 @@ pub struct FilesystemStore {
     is_thin: bool,
     large_from_bytes: u64,
     syncs: Syncs,
+    pool: Option<Pool>,
 }
 
 impl FilesystemStore {
@@ -110,6 +117,7 @@ impl FilesystemStore {
             file_perm: config.file_perm,
             is_thin: config.thin_provisioning,
             large_from_bytes: config.large_from_bytes,
+            pool: config.patience.map(Pool::new),
             syncs: Syncs::REAL,
             id: config.id,
         })
@@ -144,10 +152,28 @@ impl FilesystemStore {
             .roots
             .place(&location.url)
             .map_err(|refusal| self.refused(location, action, refusal))?;
-        match tokio::task::spawn_blocking(move || work(&place)).await {
-            Ok(done) => done.map_err(|refusal| self.refused(location, action, refusal)),
-            Err(stopped) => Err(self.io_error(action, io::Error::other(stopped))),
-        }
+        let done = self.on_thread(action, move || work(&place)).await?;
+        done.map_err(|refusal| self.refused(location, action, refusal))
+    }
+
+    /// Work off the runtime's threads, for as long as it may take.
+    async fn on_thread<T: Send + 'static>(
+        &self,
+        action: &'static str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let done = match &self.pool {
+            Some(pool) => {
+                let done = pool.run(&self.id, work).await;
+                done.ok_or_else(|| Error::TimedOut {
+                    store: self.id.clone(),
+                    action,
+                    seconds: pool.limit().as_secs(),
+                })?
+            }
+            None => tokio::task::spawn_blocking(work).await,
+        };
+        done.map_err(|stopped| self.io_error(action, io::Error::other(stopped)))
     }
 
     async fn open_file(&self, location: &Location) -> Result<(File, u64)> {

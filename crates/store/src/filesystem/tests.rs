@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::{MetadataExt, PermissionsExt, symlink},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use proptest::prelude::{Strategy, any, prop_oneof, proptest};
 use tempfile::TempDir;
 use vidimus_types::{ByteRange, ImageId};
 
-use super::{FilesystemConfig, FilesystemStore, Syncs, incoming};
+use super::{FilesystemConfig, FilesystemStore, Patience, Syncs, incoming};
 use crate::{
     ByteStream, Error, Location, Store, StoreRead,
     conformance::{self, Subject},
@@ -29,7 +30,60 @@ fn config(datadirs: Vec<(PathBuf, i64)>) -> FilesystemConfig {
         chunk_size: 65_536,
         thin_provisioning: false,
         large_from_bytes: 1 << 20,
+        patience: None,
     }
+}
+
+#[tokio::test]
+async fn what_the_file_system_does_not_answer_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(vec![(folder.path().to_owned(), 0)]);
+    config.patience = Some(Patience {
+        limit: Duration::from_millis(1500),
+        threads: 1,
+        warn_from: 100,
+    });
+    let store = FilesystemStore::new(config).unwrap();
+    let id = ImageId::random();
+    let data = || -> ByteStream { Box::pin(stream::iter([Ok(Bytes::from_static(b"abc"))])) };
+    let stored = store.put(&id, data(), None).await.unwrap().location;
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let hangs = store.on_file(&stored, "look", move |_| Ok(drop(held.recv())));
+    assert!(matches!(
+        hangs.await,
+        Err(Error::TimedOut {
+            action: "look",
+            seconds: 1,
+            ..
+        })
+    ));
+    // The one thread is at it still, so nothing else of this store begins.
+    assert!(matches!(
+        store.size(&stored).await,
+        Err(Error::TimedOut { .. })
+    ));
+    assert!(matches!(
+        store.delete(&stored).await,
+        Err(Error::TimedOut { .. })
+    ));
+    let other = store.put(&ImageId::random(), data(), None).await;
+    assert!(matches!(
+        other,
+        Err(Error::TimedOut {
+            action: "start a file",
+            ..
+        })
+    ));
+    drop(release);
+    let mut size = store.size(&stored).await;
+    while matches!(size, Err(Error::TimedOut { .. })) {
+        size = store.size(&stored).await;
+    }
+    assert_eq!(
+        size.unwrap(),
+        3,
+        "a deletion that was given up is not done later"
+    );
 }
 
 fn store_in(folder: &Path) -> FilesystemStore {
@@ -93,6 +147,7 @@ async fn several_folders_with_holes_conform() {
     conforms(FilesystemConfig {
         thin_provisioning: true,
         large_from_bytes: 1 << 20,
+        patience: None,
         file_perm: 0o640,
         ..config(folders)
     })

@@ -38,7 +38,9 @@ impl FilesystemStore {
                 .or_discard(|incoming| reserve(incoming.file(), announced))?;
             Ok((datadir, incoming))
         };
-        let (datadir, incoming) = self.join(spawn_blocking(begin), "start a file").await?;
+        let action = "start a file";
+        let begun = self.on_thread(action, begin).await?;
+        let (datadir, incoming) = begun.map_err(|cause| self.io_error(action, cause))?;
 
         let size_bytes = match self.write_all(incoming.file(), data).await {
             Ok(size_bytes) => size_bytes,

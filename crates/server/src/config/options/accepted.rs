@@ -572,15 +572,6 @@ pub(in crate::config) static ACCEPTED: &[Accepted] = &[
 pub(in crate::config) static ACCEPTED_OF_STORES: &[Accepted] = &[
     Accepted {
         group: "file",
-        reason: "disks are watched by the operating system",
-        names: &[
-            "filesystem_store_timeout",
-            "filesystem_store_thread_pool_size",
-            "filesystem_store_threadpool_threshold",
-        ],
-    },
-    Accepted {
-        group: "file",
         reason: "locations carry no mount points",
         names: &["filesystem_store_metadata_file"],
     },

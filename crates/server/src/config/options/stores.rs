@@ -58,6 +58,17 @@ pub(in crate::config) mod file {
         THIN_PROVISIONING: bool = Opt::new("file", "filesystem_thin_provisioning", Kind::Bool)
             .default("false")
             .help("Whether stretches of zeros become holes that take no space.");
+        TIMEOUT: u64 = Opt::new("file", "filesystem_store_timeout", Kind::at_least(0))
+            .default("0")
+            .help("Seconds the file system may take to open, measure, create or delete a file before the request is answered \
+                   with 503, where a folder may lie on a network file system that is gone. 0: as long as it likes.");
+        THREADS: u64 = Opt::new("file", "filesystem_store_thread_pool_size", Kind::at_least(1))
+            .default("10")
+            .help("With `filesystem_store_timeout`: how many such calls of this store may be under way, those included that \
+                   nobody waits for any more.");
+        WARN_FROM: u64 = Opt::new("file", "filesystem_store_threadpool_threshold", Kind::Int { min: 0, max: 100 })
+            .default("75")
+            .help("With `filesystem_store_timeout`: the percentage of calls under way from which on a warning is logged.");
     }
 }
 

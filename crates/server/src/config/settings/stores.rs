@@ -1,6 +1,6 @@
 //! Resolves which stores there are: named ones (`enabled_backends`) or one of each type (`[glance_store] stores`).
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use vidimus_types::StoreId;
 
@@ -77,6 +77,12 @@ pub struct FileStore {
     pub chunk_size: u64,
     /// Whether zeros become holes.
     pub thin_provisioning: bool,
+    /// How long the file system may take.
+    pub timeout: Option<Duration>,
+    /// Threads that may wait for it.
+    pub threads: usize,
+    /// Percentage of them from which on a warning is logged.
+    pub warn_from: u64,
 }
 
 /// Folder for data on its way through an import.
@@ -283,6 +289,12 @@ fn file_store(resolver: &Resolver<'_>, groups: &[&str]) -> Result<FileStore, Con
         file_perm,
         chunk_size: resolver.resolve_in(groups, &file::CHUNK_SIZE)?.value,
         thin_provisioning: resolver.resolve_in(groups, &file::THIN_PROVISIONING)?.value,
+        timeout: Some(resolver.resolve_in(groups, &file::TIMEOUT)?.value)
+            .filter(|seconds| *seconds > 0)
+            .map(Duration::from_secs),
+        threads: usize::try_from(resolver.resolve_in(groups, &file::THREADS)?.value)
+            .unwrap_or(usize::MAX),
+        warn_from: resolver.resolve_in(groups, &file::WARN_FROM)?.value,
     })
 }
 

@@ -1,0 +1,118 @@
+//! Threads of their own for what a dead network file system would hold up for ever.
+//!
+//! A call that hangs in the kernel cannot be ended. It is left alone after a while: who asked is told, and the thread stays
+//! with the few this store may have. While all of them hang, no further call begins, and the process keeps its threads.
+//!
+//! Reads and writes of data are not counted here: what stalls in their midst is seen by whoever waits for the data.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::Semaphore,
+    task::{JoinError, spawn_blocking},
+    time::timeout,
+};
+use vidimus_types::StoreId;
+
+/// For how long a store waits for the machine, and with how many threads.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// How long one call may take, the wait for a thread included (`filesystem_store_timeout`).
+    pub limit: Duration,
+    /// Threads that may be busy at a time (`filesystem_store_thread_pool_size`).
+    pub threads: usize,
+    /// Percentage of busy threads from which on a warning is logged (`filesystem_store_threadpool_threshold`).
+    pub warn_from: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Pool {
+    patience: Patience,
+    free: Arc<Semaphore>,
+}
+
+impl Pool {
+    pub(super) fn new(patience: Patience) -> Self {
+        let threads = patience.threads.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            patience: Patience {
+                threads,
+                ..patience
+            },
+            free: Arc::new(Semaphore::new(threads)),
+        }
+    }
+
+    pub(super) fn limit(&self) -> Duration {
+        self.patience.limit
+    }
+
+    /// What came of the work, if it was done in time. What was not begun by then never is.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        store: &StoreId,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<Result<T, JoinError>> {
+        let done = async {
+            // Closed by nobody.
+            let turn = Arc::clone(&self.free).acquire_owned().await.ok()?;
+            self.warn_if_busy(store);
+            let work = spawn_blocking(move || {
+                let done = work();
+                drop(turn);
+                done
+            });
+            Some(work.await)
+        };
+        timeout(self.patience.limit, done).await.ok().flatten()
+    }
+
+    fn warn_if_busy(&self, store: &StoreId) {
+        let threads = self.patience.threads;
+        let busy = threads - self.free.available_permits();
+        let percentage = busy as u64 * 100 / threads as u64;
+        if percentage >= self.patience.warn_from {
+            tracing::warn!(store.id = %store, busy, threads, "the store's threads are busy, its file system may be slow or gone");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_hangs_takes_only_the_threads_of_its_pool() {
+        let pool = Pool::new(Patience {
+            limit: Duration::from_millis(100),
+            threads: 2,
+            warn_from: 75,
+        });
+        let store: StoreId = "dead".parse().unwrap();
+        let begun = Arc::new(AtomicUsize::new(0));
+        let (release, held) = mpsc::channel::<()>();
+        let held = Arc::new(std::sync::Mutex::new(held));
+        for _ in 0..5 {
+            let (begun, held) = (Arc::clone(&begun), Arc::clone(&held));
+            let hangs = move || {
+                begun.fetch_add(1, Ordering::SeqCst);
+                let _ = held.lock().map(|held| held.recv());
+            };
+            assert!(pool.run(&store, hangs).await.is_none());
+        }
+        assert_eq!(begun.load(Ordering::SeqCst), 2);
+        // Once it answers again, so does the pool.
+        drop(release);
+        let mut answer = None;
+        while answer.is_none() {
+            answer = pool.run(&store, || 7).await;
+        }
+        assert_eq!(answer.unwrap().unwrap(), 7);
+        assert_eq!(begun.load(Ordering::SeqCst), 2);
+    }
+}
