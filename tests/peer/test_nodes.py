@@ -76,9 +76,16 @@ class Site:
         raise AssertionError(f"stuck: {shown}")
 
     def move_stage_host(self, image: str, url: str) -> None:
+        self._change_stage_host(image, "value", url)
+
+    def make_hash_host(self, image: str) -> None:
+        """As if the second node were computing the hash of the image's data, however long that takes."""
+        self._change_stage_host(image, "name", "os_glance_hash_op_host")
+
+    def _change_stage_host(self, image: str, column: str, value: str) -> None:
         with sqlite3.connect(self.folder / "shared.sqlite", timeout=30) as database:
             changed = database.execute(
-                "UPDATE image_properties SET value = ? WHERE image_id = ? AND name = 'os_glance_stage_host'", (url, image)
+                f"UPDATE image_properties SET {column} = ? WHERE image_id = ? AND name = 'os_glance_stage_host'", (value, image)
             )
             assert changed.rowcount == 1
 
@@ -149,6 +156,20 @@ def test_what_the_other_has_staged_is_deleted_there(site: Site) -> None:
     assert not (site.staging.staging / image).exists()
     assert site.asked.call("GET", f"/v2/images/{image}").status == 404
     assert [seen[:2] for seen in site.staging.front.seen[-1:]] == [("DELETE", f"/v2/images/{image}")]
+
+
+def test_what_the_other_computes_the_hash_of_is_deleted_there(site: Site) -> None:
+    image = site.staged()
+    site.make_hash_host(image)
+    assert site.asked.call("DELETE", f"/v2/images/{image}").status == 204
+    assert not (site.staging.staging / image).exists()
+    assert site.asked.call("GET", f"/v2/images/{image}").status == 404
+    assert [seen[:2] for seen in site.staging.front.seen[-1:]] == [("DELETE", f"/v2/images/{image}")]
+    # On the node that computes it, nobody else is asked.
+    image, asked = site.staged(), len(site.asked.front.seen) + len(site.staging.front.seen)
+    site.make_hash_host(image)
+    assert site.staging.call("DELETE", f"/v2/images/{image}").status == 204
+    assert len(site.asked.front.seen) + len(site.staging.front.seen) == asked
 
 
 def test_what_a_node_has_staged_itself_it_does_itself(site: Site) -> None:

@@ -1,4 +1,5 @@
-//! Asks another node of this site to do what only it can: what is staged lies in a folder of one node.
+//! Asks another node of this site to do what only it can: what is staged lies in a folder of one node, and data that is
+//! read for its hash is read by one.
 //!
 //! The other node is asked as the caller would ask it, with the caller's own credentials, and its answer is the caller's.
 //! It is trusted like this one: its address stands in the database, where no client can write it. Nothing is passed on
@@ -24,6 +25,9 @@ use crate::{
 
 /// The property with the URL of the node that holds what is staged.
 pub(crate) const STAGE_HOST: &str = "os_glance_stage_host";
+
+/// The property with the URL of the node that computes the hash of data elsewhere.
+pub(crate) const HASH_HOST: &str = "os_glance_hash_op_host";
 
 /// How long the other node may take.
 // Compat: Glance waits as long.
@@ -72,22 +76,26 @@ enum Silence {
 }
 
 impl ImageService {
-    /// Deletes an image, on the node that has its staged data if that is another one.
+    /// Deletes an image, on the node that has its staged data or reads its data if that is another one.
     ///
-    /// If that node cannot do it, this one does; what is staged there goes when that node starts again.
-    pub async fn delete_image_where_staged(
+    /// If that node cannot do it, this one does; what is staged there goes when that node starts again, and what is read
+    /// there is given up when that node sees that the image is gone.
+    pub async fn delete_image_where_held(
         &self,
         ctx: &Context,
         id: &ImageId,
         credentials: impl FnOnce() -> Credentials,
     ) -> Result<Done> {
         let record = self.find_deletable(ctx, id).await?;
-        // Most images were never staged and have no key, and need nobody's.
-        let is_in_somebodys_name = stage_host(&record).is_some() || has_key_to_delete(&record);
-        let credentials = is_in_somebodys_name.then(credentials);
-        let asked = credentials
-            .as_ref()
-            .and_then(|credentials| Some((self.other_node(&record, credentials)?, credentials)));
+        // Most images are held by nobody and have no key, and need nobody's.
+        let hosts = [STAGE_HOST, HASH_HOST];
+        let is_held = hosts.iter().any(|name| host(&record, name).is_some());
+        let credentials = (is_held || has_key_to_delete(&record)).then(credentials);
+        let asked = credentials.as_ref().and_then(|credentials| {
+            let mut others = hosts.iter();
+            let other = others.find_map(|name| self.other_node(&record, name, credentials))?;
+            Some((other, credentials))
+        });
         let Some((host, credentials)) = asked else {
             let key = KeyToDelete::of(&record, credentials.as_ref());
             self.delete_found(&record, key).await?;
@@ -102,10 +110,10 @@ impl ImageService {
         match self.ask_node(host, ctx, credentials, relay).await {
             Ok(answer) if answer.status < 500 => return Ok(Done::There(answer)),
             Ok(answer) => {
-                tracing::warn!(image.id = %id, host, status = answer.status, "the staging node could not delete the image, it is deleted here");
+                tracing::warn!(image.id = %id, host, status = answer.status, "the other node could not delete the image, it is deleted here");
             }
             Err(silence) => {
-                tracing::warn!(image.id = %id, host, error = &silence as &dyn std::error::Error, "the staging node could not be asked, the image is deleted here");
+                tracing::warn!(image.id = %id, host, error = &silence as &dyn std::error::Error, "the other node could not be asked, the image is deleted here");
             }
         }
         // The other node may have got further than its answer.
@@ -141,13 +149,14 @@ impl ImageService {
         })
     }
 
-    /// The URL of the node that has the staged data, if that is another one and may be asked.
+    /// The URL in this property of the image, if it is that of another node and that may be asked.
     pub(crate) fn other_node<'a>(
         &self,
         record: &'a ImageRecord,
+        name: &str,
         credentials: &Credentials,
     ) -> Option<&'a str> {
-        let host = stage_host(record)?;
+        let host = host(record, name)?;
         let is_other = self.config().import.stage_host.as_deref() != Some(host);
         (is_other && !credentials.is_relayed()).then_some(host)
     }
@@ -159,7 +168,7 @@ impl ImageService {
         credentials: &Credentials,
         relay: Relay<'_>,
     ) -> std::result::Result<Relayed, Silence> {
-        tracing::info!(host, method = %relay.method, path = relay.path, "passed on to the staging node");
+        tracing::info!(host, method = %relay.method, path = relay.path, "passed on to another node");
         let url = format!("{}{}", host.trim_end_matches('/'), relay.path);
         let client = Client::builder()
             .no_proxy()
@@ -195,9 +204,9 @@ impl ImageService {
     }
 }
 
-fn stage_host(record: &ImageRecord) -> Option<&str> {
+fn host<'a>(record: &'a ImageRecord, name: &str) -> Option<&'a str> {
     let mut properties = record.properties.iter();
-    let (_, host) = properties.find(|(name, _)| name == STAGE_HOST)?;
+    let (_, host) = properties.find(|(known, _)| known == name)?;
     host.as_deref().filter(|host| !host.is_empty())
 }
 

@@ -270,7 +270,7 @@ pub(crate) async fn delete_image(
     let id = image_id(&id).map_err(|_| Error::NothingToDelete(id))?;
     let deleted = app
         .service
-        .delete_image_where_staged(&call.ctx, &id, || call.credentials())
+        .delete_image_where_held(&call.ctx, &id, || call.credentials())
         .await?;
     done(deleted, StatusCode::NO_CONTENT)
 }

@@ -2,7 +2,8 @@
 //!
 //! With a hash to hold the data against, the image is importing until all of it was read, and queued again if it is
 //! something else. Without one the image is active at once, and the hash is computed behind that. Deleting the image ends the
-//! reading. What a crash cuts off, [`ImageService::end_location_import`] puts back at the next start.
+//! reading. What a crash cuts off is read again at the next start, by [`ImageService::resume_hash`], or put back by
+//! [`ImageService::end_location_import`] if nothing was recorded yet.
 //!
 //! Compat: a location that could not be taken is taken off again. Glance leaves those of the web on the queued image, where
 //! they are in the way of every other try.
@@ -20,7 +21,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use vidimus_auth::{Action, Context};
 use vidimus_db::{
-    Content, Described, ImageRecord, ImportStart, ImportStep, NewTask, Started, TaskEnd,
+    Content, Described, ImageRecord, ImportStart, ImportStep, NewTask, Scope, Started, TaskEnd,
+    TaskRecord,
 };
 use vidimus_digest::Algorithm;
 use vidimus_fetch::Refusal;
@@ -33,14 +35,12 @@ use crate::{
     data::{Facts, Limits, Wanted, Watch},
     images::{check_quota, require_formats, require_owner},
     locations::{check_route_hash, is_web},
+    nodes::HASH_HOST,
     notify::Event,
 };
 
 /// The type of the tasks that take locations.
 pub(crate) const LOCATION_TASK: &str = "location_import";
-
-/// The node that computes the hash of a location, as a property of the image.
-const HASH_HOST: &str = "os_glance_hash_op_host";
 
 /// The pause before data is read once more.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -105,6 +105,38 @@ impl Hashings {
 impl Drop for Hashing {
     fn drop(&mut self) {
         self.all.lock().remove(&self.id);
+    }
+}
+
+impl LocationJob {
+    /// The job of a task, if it had come as far as to record the location.
+    fn of(task: &TaskRecord, record: ImageRecord) -> Option<Self> {
+        let input = task.input.as_ref()?;
+        let url = input.get("loc_url")?.as_str()?;
+        let request = LocationRequest {
+            url: url.to_owned(),
+            validation: input
+                .get("validation_data")
+                .and_then(Value::as_object)
+                .cloned()
+                .unwrap_or_default(),
+        };
+        let expected = request.expected().ok()?;
+        let is_right = match record.status {
+            ImageStatus::Active => expected.is_none(),
+            ImageStatus::Importing => expected.is_some(),
+            _ => false,
+        };
+        let [location] = record.locations.as_slice() else {
+            return None;
+        };
+        (is_right && location.url == request.url && record.size.is_some()).then(|| Self {
+            task: task.id.clone(),
+            project: Some(task.owner.clone()).filter(|owner| !owner.is_empty()),
+            url: request.url,
+            expected,
+            record,
+        })
     }
 }
 
@@ -232,9 +264,9 @@ impl ImageService {
             remove_properties: Vec::new(),
         };
         match self.parts.db.imports().start(&start).await? {
+            // Compat: nobody is told of the lock, which these tasks take and drop beside all else.
             Started::Yes => {
                 self.notify_task(Event::TaskCreate, &job.task).await;
-                self.notify_image(Event::ImageUpdate, &id).await;
                 Ok(())
             }
             Started::Locked => Err(Error::ImportRefused(format!(
@@ -252,11 +284,85 @@ impl ImageService {
         let service = self.clone();
         let work = async move { service.take_location(&job).await };
         if let Some(Err(broken)) = self.work_off(&id, &task, work).await {
-            tracing::warn!(image.id = %id, task.id = task, cause = broken.message(), "location not taken");
-            let end = self.failure(broken.message().to_owned());
-            if let Err(error) = self.end_location_import(&id, &task, end).await {
-                tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "the image stays as it is until the next start");
+            self.give_location_up(&id, &task, &broken).await;
+        }
+    }
+
+    async fn give_location_up(&self, id: &ImageId, task: &str, broken: &Broken) {
+        tracing::warn!(image.id = %id, task.id = task, cause = broken.message(), "location not taken");
+        let end = self.failure(broken.message().to_owned());
+        if let Err(error) = self.end_location_import(id, task, end).await {
+            tracing::error!(image.id = %id, error = &error as &dyn std::error::Error, "the image stays as it is until the next start");
+        }
+    }
+
+    /// Goes on with a task that was reading data for its hash when this node stopped, and says whether it was such a one.
+    ///
+    /// Only where nobody else can be at it: the database is this node's alone, or says that this node was.
+    pub(super) async fn resume_hash(&self, task: &TaskRecord) -> Result<bool> {
+        let Some(id) = task.image_id.as_deref().and_then(|id| id.parse().ok()) else {
+            return Ok(false);
+        };
+        let db = &self.parts.db;
+        let record = match db.images().get(&Scope::admin(), &id).await {
+            Err(vidimus_db::Error::NotFound(_)) => return Ok(false),
+            found => found?,
+        };
+        let host = record.properties.iter().find(|(name, _)| name == HASH_HOST);
+        let is_own = match (host, &self.config().import.stage_host) {
+            (Some((_, Some(host))), Some(own)) => host == own,
+            _ => false,
+        };
+        let is_begun = record.os_hash_algo.is_some() && record.os_hash_value.is_none();
+        let Some(job) = LocationJob::of(task, record)
+            .filter(|_| is_begun && self.config().import.hashes_locations)
+        else {
+            return Ok(false);
+        };
+        let is_ours = is_own || self.config().sole_user_of_database;
+        if !is_ours || !db.imports().holds(&id, &task.id).await? {
+            return Ok(false);
+        }
+        tracing::info!(image.id = %id, task.id = task.id, "reading data for its hash again");
+        let service = self.clone();
+        self.parts
+            .tasks
+            .spawn(async move { service.run_hash(job).await });
+        Ok(true)
+    }
+
+    /// As [`Self::run_location`], for what was recorded before.
+    async fn run_hash(&self, job: LocationJob) {
+        let _turn = self.parts.import_slots.acquire().await;
+        let (id, task) = (job.record.id, job.task.clone());
+        let service = self.clone();
+        // In a task of its own, so that a panic is a failure like others.
+        let work = tokio::spawn(async move {
+            let hashing = service.parts.hashings.begin(job.record.id);
+            let active = job.record.locations.first();
+            let location = active.map(|location| Location {
+                url: location.url.clone(),
+                metadata: location.metadata.clone(),
+            });
+            match (location, job.record.size) {
+                (Some(location), Some(size_bytes)) => {
+                    let is_checked = job.record.status == ImageStatus::Importing;
+                    service
+                        .record_hash(&job, (&location, size_bytes), is_checked, &hashing)
+                        .await
+                }
+                _ => Err(Broken::Unwanted),
             }
+        });
+        let outcome = work
+            .await
+            .unwrap_or_else(|stopped| Err(Broken::internal(stopped)));
+        match outcome {
+            Ok(()) => {
+                tracing::info!(image.id = %id, task.id = task, "task done");
+                self.notify_task(Event::TaskSuccess, &task).await;
+            }
+            Err(broken) => self.give_location_up(&id, &task, &broken).await,
         }
     }
 
@@ -306,13 +412,29 @@ impl ImageService {
         }
         first.content = Content::Described(described);
         self.step(&first).await?;
-        self.notify_image(Event::ImageUpdate, &id).await;
         if !import.hashes_locations {
             return Ok(());
         }
 
+        self.record_hash(job, (&location, size_bytes), is_checked, &hashing)
+            .await
+    }
+
+    /// Reads the data and writes down what it is; what it has to be and is not, ends in an error.
+    async fn record_hash(
+        &self,
+        job: &LocationJob,
+        (location, size_bytes): (&Location, u64),
+        is_checked: bool,
+        hashing: &Hashing,
+    ) -> Result<(), Broken> {
+        let id = job.record.id;
+        let algorithm = match &job.expected {
+            Some((algorithm, _)) => *algorithm,
+            None => self.config().hash_algorithm,
+        };
         let found = self
-            .hash_location(job, &location, size_bytes, algorithm, &hashing)
+            .hash_location(job, location, size_bytes, algorithm, hashing)
             .await;
         let mut last = ImportStep::new(id, &job.task);
         last.remove_properties = vec![HASH_HOST.to_owned()];
@@ -327,6 +449,8 @@ impl ImageService {
             (Ok(facts), _) => {
                 last.content = Content::Described(Described {
                     checksum: Some(facts.md5),
+                    // What it was begun with may have been another configuration's.
+                    os_hash_algo: Some(algorithm.name().to_owned()),
                     os_hash_value: Some(facts.hash),
                     ..Described::default()
                 });
@@ -342,9 +466,7 @@ impl ImageService {
             last.status = Some((ImageStatus::Importing, ImageStatus::Active));
         }
         last.end = Some(end);
-        self.step(&last).await?;
-        self.notify_image(Event::ImageUpdate, &id).await;
-        Ok(())
+        self.step(&last).await
     }
 
     fn location_taken(&self, id: &ImageId) -> TaskEnd {
@@ -445,13 +567,15 @@ impl ImageService {
         task: &str,
         end: TaskEnd,
     ) -> Result<()> {
-        self.put_back(id, task, end).await?;
-        self.notify_image(Event::ImageUpdate, id).await;
+        if self.put_back(id, task, end).await? {
+            self.notify_image(Event::ImageUpdate, id).await;
+        }
         self.notify_task(Event::TaskFailure, task).await;
         Ok(())
     }
 
-    async fn put_back(&self, id: &ImageId, task: &str, end: TaskEnd) -> Result<()> {
+    /// Says whether there was something to be put back.
+    async fn put_back(&self, id: &ImageId, task: &str, end: TaskEnd) -> Result<bool> {
         let mut back = ImportStep::new(*id, task);
         back.remove_properties = vec![HASH_HOST.to_owned()];
         back.end = Some(end.clone());
@@ -462,13 +586,13 @@ impl ImageService {
             for location in &dropped {
                 self.remove_data(id, location).await;
             }
-            return Ok(());
+            return Ok(true);
         }
         back.drop_locations = false;
         back.status = Some((ImageStatus::Active, ImageStatus::Active));
         back.content = Content::Unhashed;
         if self.parts.db.imports().step(&back).await? {
-            return Ok(());
+            return Ok(true);
         }
         // Nothing was recorded yet, or the image is gone.
         back.status = None;
@@ -476,6 +600,6 @@ impl ImageService {
         if !self.parts.db.imports().step(&back).await? {
             self.parts.db.tasks().finish(task, &end).await?;
         }
-        Ok(())
+        Ok(false)
     }
 }

@@ -239,7 +239,7 @@ impl ImageService {
         }
         if request.method == Method::GlanceDirect
             && !self.is_staged_here(&record).await
-            && let Some(host) = self.other_node(&record, &request.credentials)
+            && let Some(host) = self.other_node(&record, STAGE_HOST, &request.credentials)
         {
             let body = Value::Object(request.body);
             let said = (&body, request.store_header.as_deref());

@@ -2,6 +2,8 @@
 //!
 //! Every step logs its own failure and leaves the others alone.
 
+use std::collections::HashSet;
+
 use tokio::time::MissedTickBehavior;
 
 use crate::ImageService;
@@ -31,7 +33,7 @@ pub(super) async fn run(service: ImageService) {
             }
             service.write_cache_records(cache).await;
         }
-        if let Err(error) = service.recover_imports(false).await {
+        if let Err(error) = service.recover_imports(false, &HashSet::new()).await {
             warn("end abandoned imports", &error);
         }
         if let Err(error) = service.parts.db.tasks().expire().await {

@@ -194,7 +194,7 @@ async fn deleting_the_image_ends_the_reading_at_once() {
 }
 
 #[test]
-fn a_crash_in_the_middle_leaves_no_image_stuck() {
+fn what_a_crash_cut_off_is_read_again() {
     let data = noise(100_000);
     let right = hex_digest(Algorithm::sha512(), &data).unwrap();
     let outside = Runtime::new().unwrap();
@@ -217,7 +217,47 @@ fn a_crash_in_the_middle_leaves_no_image_stuck() {
     drop(before);
 
     outside.block_on(async {
+        until("the connections are gone", async || web.sending() == 0).await;
         let site = Site::in_folder(folder, config()).await;
+        until("both are read again", async || web.sending() == 2).await;
+        assert_eq!(site.status(&checked).await, "importing");
+        assert!(has_hash_host(&show(&site, &given).await));
+        web.go_on();
+        for id in [checked, given] {
+            let record = settled(&site, &id).await;
+            assert_eq!(record.status.as_str(), "active");
+            assert_eq!((record.locations.len(), record.size), (1, Some(100_000)));
+            assert_eq!(record.os_hash_value.as_deref(), Some(right.as_str()));
+            assert!(record.checksum.is_some() && !has_hash_host(&record));
+            assert_eq!(task_status(&site, &id).await, TaskStatus::Success);
+        }
+    });
+}
+
+#[test]
+fn what_a_crash_cut_off_and_nobody_reads_any_more_is_not_stuck() {
+    let data = noise(100_000);
+    let right = hex_digest(Algorithm::sha512(), &data).unwrap();
+    let outside = Runtime::new().unwrap();
+    let web = outside.block_on(Web::with(&data));
+    web.set(Serves::Slowly);
+    let before = Runtime::new().unwrap();
+    let (folder, checked, given) = before.block_on(async {
+        let site = Site::with(config()).await;
+        let (checked, given) = (site.queued().await, site.queued().await);
+        give(&site, &checked, &web.url("/x"), Some(&right))
+            .await
+            .unwrap();
+        give(&site, &given, &web.url("/x"), None).await.unwrap();
+        until("both are read", async || web.sending() == 2).await;
+        (site.into_folder(), checked, given)
+    });
+    drop(before);
+
+    outside.block_on(async {
+        let mut believing = config();
+        believing.import.hashes_locations = false;
+        let site = Site::in_folder(folder, believing).await;
         let record = show(&site, &checked).await;
         assert_eq!(record.status.as_str(), "queued");
         assert!(record.locations.is_empty() && record.size.is_none());
