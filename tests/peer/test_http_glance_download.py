@@ -18,11 +18,14 @@ from harness.vidimus import Vidimus, beside_glance
 from replay.callers import ADMIN, caller
 from replay.glance_download import REMOTE, THERE, TOKEN, catalog, scenarios
 from replay.glance_download_differences import DIFFERENCES
+from replay.steps import NO_REQUESTS
 
 FILTER = {"import_filtering_opts": {"allowed_hosts": "[127.0.0.1]", "allowed_ports": "[]"}}
 METHODS = {"enabled_import_methods": "[glance-direct,web-download,copy-image,glance-download]"}
 LOCAL = Options(identity=True, cache=False, flavor="", sections=FILTER, extra=METHODS)
-CASES = [f"{scenario.name}/{step.name}" for scenario in scenarios([]) for step in scenario.steps]
+CASES = [
+    f"{scenario.name}/{step.name}" for scenario in scenarios([]) for step in scenario.steps if step.method not in NO_REQUESTS
+]
 
 
 def furnish(server: Glance | Vidimus) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,10 +15,11 @@ from harness.golden import Golden, comparable, record
 from harness.process import free_port
 from harness.source import Source
 from harness.vidimus import beside_glance
-from replay import import_plugins, legacy_tasks
+from replay import import_plugins, legacy_tasks, ova
 from replay.callers import ADMIN
 from replay.import_differences import differences
 from replay.imports import scenarios, store_scenarios
+from replay.steps import NO_REQUESTS
 
 PORT = free_port()
 FILTER = {"import_filtering_opts": {"allowed_hosts": "[127.0.0.1]", "allowed_ports": "[]"}}
@@ -36,8 +36,6 @@ PLUGGED = Options(
         },
         "inject_metadata_properties": {"inject": "colour:red,os_glance_colour:red"},
         "image_conversion": {"output_format": "raw"},
-        # Glance limits what it calls through Python, and under uWSGI does not know where that is.
-        "wsgi": {"python_interpreter": sys.executable},
     },
 )
 PARALLEL = Options(
@@ -47,17 +45,26 @@ PARALLEL = Options(
     sections={**FILTER, "image_import_opts": {"max_parallel_stores": "2"}},
     backends=("fast", "slow", "cold"),
 )
+UNPACKING = Options(
+    identity=True,
+    cache=False,
+    flavor="",
+    sections={**FILTER, "task": {"work_dir": "{dir}/tasks"}},
+    files={"ovf-metadata.json": ova.METADATA, "policy.yaml": '"tasks_api_access": ""\n'},
+)
 SITES = (
     (ONE, lambda source: [*scenarios(source), *legacy_tasks.scenarios(source)]),
     (THREE, store_scenarios),
     (PLUGGED, import_plugins.scenarios),
     (PARALLEL, import_plugins.parallel_scenarios),
+    (UNPACKING, ova.scenarios),
 )
 CASES = [
     f"{scenario.name}/{step.name}"
     for _, build in SITES
     for scenario in build(f"http://127.0.0.1:{PORT}")
     for step in scenario.steps
+    if step.method not in NO_REQUESTS
 ]
 DIFFERENCES = differences(f"http://127.0.0.1:{PORT}")
 # Ids that a server made up; those of the scenarios look otherwise.
@@ -66,7 +73,7 @@ RANDOM_ID = re.compile(r"\b(?![0-9a-f]{8}-0000-4000-8000-)[0-9a-f]{8}-[0-9a-f]{4
 
 @pytest.fixture(scope="module")
 def source() -> Iterator[Source]:
-    with Source(PORT) as running:
+    with Source(PORT, files=ova.files()) as running:
         yield running
 
 

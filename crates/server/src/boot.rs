@@ -15,7 +15,7 @@ use vidimus_service::{
     CacheRecord, ImageService, ImportConfig, LegacyConfig, NotificationConfig, NotificationDriver,
     PluginConfig, QemuImg, ScrubConfig, ServiceConfig,
 };
-use vidimus_store::{FilesystemConfig, FilesystemStore, HttpStore, Store, StoreSet};
+use vidimus_store::{FilesystemConfig, FilesystemStore, HttpStore, Patience, Store, StoreSet};
 use vidimus_types::schema::SchemaOptions;
 
 use crate::{
@@ -203,6 +203,11 @@ pub fn stores(settings: &Settings) -> Result<StoreSet, BootError> {
             chunk_size: file.chunk_size,
             thin_provisioning: file.thin_provisioning,
             large_from_bytes: crate::memory::large_from_bytes(),
+            patience: file.timeout.map(|limit| Patience {
+                limit,
+                threads: file.threads,
+                warn_from: file.warn_from,
+            }),
         };
         let store = FilesystemStore::new(config).map_err(|error| {
             BootError::new(format!("store `{}` cannot be opened", definition.id), error)
@@ -297,6 +302,7 @@ fn staging(settings: &Settings) -> Result<Arc<dyn Store>, BootError> {
         chunk_size: 64 * 1024,
         thin_provisioning: false,
         large_from_bytes: crate::memory::large_from_bytes(),
+        patience: None,
     };
     let store = FilesystemStore::new(config).map_err(|error| failed(Box::new(error)))?;
     Ok(Arc::new(store))
@@ -366,6 +372,10 @@ fn service_config(settings: &Settings, own_url: &str) -> Result<ServiceConfig, B
                     .conversion_format
                     .as_deref()
                     .and_then(Format::from_name),
+                ovf_properties: match &settings.imports.ovf_metadata {
+                    Some(file) => ovf_properties(file)?,
+                    None => Vec::new(),
+                },
             },
         },
         key_manager: key_manager(&settings.keys)?,
@@ -489,6 +499,25 @@ fn custom_schema(file: &Path) -> Result<Option<Map<String, Value>>, BootError> {
     serde_json::from_slice(&text)
         .map(Some)
         .map_err(|error| BootError::new(format!("`{path}` is no JSON object"), error))
+}
+
+/// The properties that virtual machines bring: the list `cim_pasd` of `ovf-metadata.json`.
+fn ovf_properties(file: &Path) -> Result<Vec<String>, BootError> {
+    #[derive(serde::Deserialize)]
+    struct Metadata {
+        #[serde(default)]
+        cim_pasd: Vec<String>,
+    }
+    let path = file.display();
+    let text = std::fs::read(file)
+        .map_err(|error| BootError::new(format!("`{path}` cannot be read"), error))?;
+    let metadata: Metadata = serde_json::from_slice(&text).map_err(|error| {
+        BootError::new(
+            format!("`{path}` does not name properties in a list `cim_pasd`"),
+            error,
+        )
+    })?;
+    Ok(metadata.cim_pasd)
 }
 
 /// Makes a folder and those above it, as far as they are missing.

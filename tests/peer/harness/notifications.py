@@ -9,12 +9,13 @@ import json
 import re
 import time
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from harness import raw_http
-from harness.golden import PATIENCE, REQUEST_ID, TIME, clean, perform
+from harness.golden import PATIENCE, REQUEST_ID, TIME, clean, perform, wait_for_tasks
 from harness.raw_http import Answer
-from replay.steps import Scenario, Step
+from replay.steps import TASKS_END, Scenario, Step
 
 LINE = re.compile(r" (INFO|ERROR) .*?\boslo\.messaging\.notification\.(\S+?):?(?: \[[^]]*\])? (\{.*)$")
 # Ids that a server made up; those of the scenarios look otherwise.
@@ -25,9 +26,10 @@ Notification = dict[str, Any]
 
 
 class Logging(Protocol):
-    """A server with a log."""
+    """A server with a log, in the folder of its database."""
 
     url: str
+    dir: Path
 
     @property
     def log(self) -> Any: ...
@@ -73,6 +75,10 @@ def record(server: Logging, scenarios: Iterable[Scenario], admin: Mapping[str, s
         listener = Listener(server)
         sent = imports = 0
         for step in scenario.steps:
+            if step.method == TASKS_END:
+                wait_for_tasks(server.dir)
+                listener.wait("task.success", "task.failure", count=imports)
+                continue
             answer = perform(server.url, step)
             if is_download(step, answer):
                 # Told after the last byte, so the client may have it before.
@@ -94,11 +100,14 @@ def is_download(step: Step, answer: Answer) -> bool:
 
 
 def is_import(step: Step, answer: Answer) -> bool:
-    return step.method == "POST" and step.path.endswith("/import") and answer.status == 202
+    return step.method == "POST" and step.path.endswith(("/import", "/locations")) and answer.status == 202
 
 
 def until_last(server: Logging, listener: Listener, admin: Mapping[str, str]) -> list[Notification]:
     """All that was told until now: an image is created for no other reason than to hear of it."""
+    successes = sum(told["event_type"] == "task.success" for told in listener.heard())
+    # Told a moment after the task has ended.
+    listener.wait("task.run", count=successes)
     asked = {"Content-Type": "application/json", **admin}
     answer = raw_http.send(server.url, "POST", "/v2/images", asked, json.dumps({"name": LAST}).encode())
     assert answer.status == 201

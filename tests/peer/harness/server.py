@@ -11,6 +11,7 @@ class Server(Protocol):
 
     name: str
     url: str
+    dir: Path
     store_dir: Path
 
     def restart(self) -> None: ...

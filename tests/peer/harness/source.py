@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
@@ -12,9 +13,9 @@ BIG = bytes(range(256)) * 4096 * 8
 
 class Source:
     """`/abc` and `/big` are files, `/moved` leads to the first, `/stray` to a metadata service, `/cut` breaks off, `/empty` has no bytes,
-    `/busy` no time. A query changes nothing but the address."""
+    `/busy` no time. A query changes nothing but the address. `files` are more, by their names."""
 
-    def __init__(self, port: int = 0, cut_every: int = 1 << 20):
+    def __init__(self, port: int = 0, cut_every: int = 1 << 20, files: Mapping[str, bytes] | None = None):
         self.cuts = 0
         self.sent = 0
         self.release = threading.Event()
@@ -28,6 +29,7 @@ class Source:
 
             def do_HEAD(self) -> None:
                 sizes = {"/abc": len(ABC), "/big": len(BIG), "/slow": len(BIG), "/empty": 0}
+                sizes |= {f"/{name}": len(content) for name, content in (files or {}).items()}
                 if self.file in sizes:
                     self.head(200, sizes[self.file])
                 else:
@@ -58,6 +60,8 @@ class Source:
                     self.wfile.flush()
                     source.release.wait(120)
                     self.wfile.write(BIG[1 << 20 :])
+                elif self.file[1:] in (files or {}):
+                    self.whole((files or {})[self.file[1:]])
                 elif self.path in ("/cut", "/cut-without-tag"):
                     self.cut(has_tag=self.path == "/cut")
                 else:

@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 from harness.source import ABC
-from replay import import_plugins, legacy_tasks
+from replay import import_plugins, legacy_tasks, ova
 from replay.differences import Difference, queued_image, refusal
 from replay.steps import Ids
 
@@ -154,6 +154,51 @@ def legacy_differences(source: str) -> list[Difference]:
     ]
 
 
+def ova_differences(source: str) -> list[Difference]:
+    """Of virtual machines that are unpacked."""
+    archive, description = "The OVA archive cannot be unpacked: ", "The OVF file "
+    entities = f"{description}has entities in it, which are not allowed."
+    missing = f"{archive}the disk its OVF file names is not in it."
+    causes = {
+        "no archive": f"{archive}it is no tar archive.",
+        "empty archive": f"{archive}it is no tar archive.",
+        "gzip": f"{archive}it is no tar archive.",
+        "no description": f"{archive}there is no OVF file in it.",
+        "disk is a link out": missing,
+        "two disks": f"{description}describes several disks, and an image has only one.",
+        "no disk": f"{description}describes no disk.",
+        "no section": f"{description}describes no disk.",
+        "no references": f"{description}does not name the file of its disk.",
+        "no file reference": f"{description}does not say in which file its disk is.",
+        "unknown file": f"{description}does not name the file of its disk.",
+        "disk not there": missing,
+        "disk outside": missing,
+        "no xml": f"{description}is no XML.",
+        "cut xml": f"{description}is no sound XML: syntax error: tag not closed: `>` not found before end of input.",
+        "entities": entities,
+        "unknown entity": entities,
+        "cut": f"{archive}it ends too early.",
+        ova.BY_A_MEMBER: "OVA archives are unpacked for administrators only.",
+    }
+    started = ova.inputs(source)
+
+    def failed(name: str, cause: str) -> Difference:
+        number, given = started[name]
+        task = failed_task(ova.IDS[number], {}, [], cause)["tasks"][0]
+        owner = "owner" if name == ova.BY_A_MEMBER else "admin"
+        task |= {"type": "import", "owner": owner, "user_id": f"user of {owner}", "input": given}
+        return Difference(WHY, (f"ova/task of {name}",), body={"tasks": [task]})
+
+    return [
+        *(failed(name, cause) for name, cause in causes.items()),
+        Difference(
+            "what fails leaves nothing behind; Glance fails to clean up after an archive that is compressed",
+            ("ova/images of gzip",),
+            merge={"images": []},
+        ),
+    ]
+
+
 def parallel_differences(source: str) -> list[Difference]:
     """On the site that fills two stores at the same time."""
     ids = Ids(0xB1)
@@ -279,6 +324,7 @@ def differences(source: str) -> list[Difference]:
             body="",
         ),
         *legacy_differences(source),
+        *ova_differences(source),
         *plugin_differences(),
         *parallel_differences(source),
         Difference(

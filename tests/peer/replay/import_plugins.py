@@ -162,7 +162,7 @@ def scenarios(source: str) -> list[Scenario]:
         steps += [*after(name, IDS[number]), download(f"download {name}", IDS[number])]
     for name, (number, disk_format, content) in UNSOUND.items():
         # What qemu-img says of a damaged disk is another version's choice of words.
-        answers = after(name, IDS[number])[: 1 if name == "damaged qcow2" else 2]
+        answers = after(name, IDS[number])[: 2 if name == "damaged qcow2" else 3]
         steps += [*staged(name, number, disk_format, content), *answers]
     for name, (number, disk_format, content) in BROKEN_ARCHIVES.items():
         steps += [

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from replay.callers import ADMIN, by, caller
-from replay.steps import NOBODY, Ids, Scenario, Step, create, create_raw, get, patch, request, send_json, upload
+from replay.steps import NOBODY, Ids, Scenario, Step, create, create_raw, get, patch, request, send_json, tasks_end, upload
 
 ABC = b"abcdefghijklmnopqrstuvwxyz"
 MEMBER = caller("owner", "member", "reader")
@@ -44,6 +44,7 @@ def ended(body: Any) -> bool:
 def after(name: str, image: str) -> list[Step]:
     """The image once its import is over, and what the tasks say."""
     return [
+        tasks_end(f"end of {name}"),
         get(f"show {name}", f"/v2/images/{image}", until=settled),
         get(f"tasks of {name}", f"/v2/images/{image}/tasks", until=ended),
     ]

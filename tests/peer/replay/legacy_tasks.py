@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from replay.callers import ADMIN
-from replay.imports import acting, acting_unless, ended
-from replay.steps import Ids, Scenario, Step, create_raw, get, send_json
+from replay.imports import acting, acting_unless
+from replay.steps import Ids, Scenario, Step, create_raw, get, send_json, tasks_end
 
 IDS = Ids(0xB2)
 BARE = {"disk_format": "raw", "container_format": "bare"}
@@ -88,7 +88,8 @@ def scenarios(source: str) -> list[Scenario]:
         steps += [
             create_raw(f"create for {name}", image),
             task(f"start {name}", kind, given),
-            get(f"task of {name}", f"/v2/images/{image}/tasks", until=ended),
+            tasks_end(f"end of {name}"),
+            get(f"task of {name}", f"/v2/images/{image}/tasks"),
             get(f"images of {name}", f"/v2/images?name={name.replace(' ', '%20')}"),
         ]
     return [Scenario("legacy tasks", acting_unless(ADMIN, acting(ADMIN, steps)))]

@@ -148,7 +148,24 @@ def recorded_at_last(stream: Stream) -> Stream:
     ]
 
 
+def taken_in_two_steps(stream: Stream) -> Stream:
+    """The first makes the data known, the second what is in it."""
+    told = []
+    for at, one in enumerate(stream):
+        following = stream[at + 1]["event_type"] if at + 1 < len(stream) else ""
+        if is_update(one) and following.startswith("task."):
+            told.append(unlocked(one))
+        elif one["event_type"] != "image.send" and (not is_update(one) or following == "image.send"):
+            told.append(one)
+    return told
+
+
 DIFFERENCES = [
+    Difference(
+        "a location is taken in two steps, and to read data for its hash is not to send it to anybody",
+        tuple(f"told: location {name}" for name in ("without a hash", "with its hash", "with another hash")),
+        taken_in_two_steps,
+    ),
     Difference(
         "an image is importing as soon as that is answered, and not when its task is taken up",
         ("told: imports", "told: stores"),

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 from replay.callers import ADMIN, by, caller
-from replay.imports import acting_unless, after, importing, stage, web
+from replay.imports import acting_unless, after, importing, settled, stage, web
+from replay.locations import OTHER512, checked
 from replay.members import add as add_member
 from replay.members import answer as answer_member
 from replay.members import members
 from replay.metadefs import OBJECT, PROPERTY, WHOLE_PROPERTY, delete, ns, post, put
 from replay.metadefs import create as create_namespace
-from replay.steps import NOBODY, Ids, Scenario, create, create_raw, download, get, patch, request, send_json, upload
+from replay.steps import NOBODY, Ids, Scenario, create, create_raw, download, get, patch, request, send_json, tasks_end, upload
 from replay.tags import tag
 
 ABC = b"abcdefghijklmnopqrstuvwxyz"
@@ -214,6 +215,32 @@ def metadefs() -> list[Scenario]:
     return [Scenario("told: metadefs", acting_unless(ADMIN, steps))]
 
 
+def locations(source: str) -> list[Scenario]:
+    ids = Ids(0xE6)
+    places: dict[str, dict[str, Any]] = {
+        "without a hash": {"url": f"{source}/abc"},
+        "with its hash": {"url": f"{source}/abc", "validation_data": checked()},
+        "with another hash": {"url": f"{source}/abc", "validation_data": checked(OTHER512)},
+        "of what is missing": {"url": f"{source}/missing"},
+        "refused": {"url": "http://10.0.0.1/x"},
+    }
+    return [
+        Scenario(
+            f"told: location {name}",
+            acting_unless(
+                MEMBER,
+                [
+                    create_raw("create", ids[number]),
+                    send_json("give", "POST", f"/v2/images/{ids[number]}/locations", place),
+                    tasks_end("end"),
+                    get("show", f"/v2/images/{ids[number]}", until=settled),
+                ],
+            ),
+        )
+        for number, (name, place) in enumerate(places.items(), start=1)
+    ]
+
+
 def one_store(source: str) -> list[Scenario]:
     """`source` as for `replay.imports`."""
     i = Ids(0xE4)
@@ -233,7 +260,7 @@ def one_store(source: str) -> list[Scenario]:
         create("create wrong", id=i[4], disk_format="qcow2", container_format="bare"),
         stage("stage wrong", i[4], QCOW2),
         importing("wrong", i[4], "glance-direct"),
-        get("tasks of wrong", f"/v2/images/{i[4]}/tasks", until=lambda body: body["tasks"][0]["status"] == "failure"),
+        tasks_end("end of wrong"),
         create_raw("create to be staged", i[5]),
         stage("stage for delete", i[5]),
         request("delete staged", "DELETE", f"/v2/images/{i[5]}"),
@@ -246,6 +273,7 @@ def one_store(source: str) -> list[Scenario]:
     return [
         *images(),
         *metadefs(),
+        *locations(source),
         Scenario("told: imports", acting_unless(MEMBER, imports)),
         Scenario("told: tasks", acting_unless(ADMIN, tasks)),
     ]

@@ -14,6 +14,10 @@ from typing import Any
 # Not a request: the file of the image that `path` names disappears from the store. Such an image stays queued for the
 # cache, because its data cannot be fetched.
 LOSE_DATA = "(lose data)"
+# Not a request: every task has ended.
+TASKS_END = "(tasks end)"
+# What has no answer to be compared.
+NO_REQUESTS = (LOSE_DATA, TASKS_END)
 
 PATCH_V21 = "application/openstack-images-v2.1-json-patch"
 PATCH_V20 = "application/openstack-images-v2.0-json-patch"
@@ -110,3 +114,8 @@ def lose_data(image: str) -> Step:
 def cache_holds(cached: int, queued: int) -> Callable[[Any], bool]:
     """For `until` on `GET /v2/cache`: prefetching happens behind the answer."""
     return lambda body: len(body["cached_images"]) == cached and len(body["queued_images"]) == queued
+
+
+def tasks_end(name: str) -> Step:
+    """Nobody asks meanwhile: whoever lists tasks writes, and Glance's own threads find SQLite's database locked."""
+    return Step(name, TASKS_END, "")

@@ -65,8 +65,8 @@ impl ConfigArgs {
         self.config_files.is_empty() && self.config_dirs.is_empty()
     }
 
-    /// Reads the configuration. Relative policy files and `schema-image.json` are looked for beside the first
-    /// configuration file.
+    /// Reads the configuration. Relative policy files, `schema-image.json` and `ovf-metadata.json` are looked for
+    /// beside the first configuration file.
     fn load(&self) -> Result<Loaded, BootError> {
         let environment = std::env::vars_os()
             .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)));
@@ -96,6 +96,8 @@ impl ConfigArgs {
         if !self.is_embedded() || schema_file.exists() {
             images.schema_file = Some(schema_file);
         }
+        let ovf_metadata = beside.join("ovf-metadata.json");
+        loaded.settings.imports.ovf_metadata = Some(ovf_metadata).filter(|file| file.exists());
         Ok(loaded)
     }
 }

@@ -3,8 +3,6 @@
 //! The task is an import like others, of an image that did not exist before: the image holds its lock, and who sends no
 //! formats gets no image. What fails takes the image with it. The other types are started by routes of their own; a task
 //! of such a type ends at once and says so.
-//!
-//! Compat, missing: an OVA is stored as it comes and never unpacked.
 
 use std::sync::Arc;
 
@@ -59,12 +57,14 @@ const NOT_TO_BE_GIVEN: &[&str] = &[
 ];
 
 /// What becomes of the data of such imports on its way.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct LegacyConfig {
-    /// Whether the data is looked at and converted at all: where there is a `work_dir`, or several stores.
+    /// Whether the data is unpacked, looked at and converted at all: where there is a `work_dir`, or several stores.
     pub has_stages: bool,
     /// What disks are converted to (`conversion_format`).
     pub conversion_format: Option<Format>,
+    /// Properties of a virtual machine's processor that its image gets (`cim_pasd` in `ovf-metadata.json`).
+    pub ovf_properties: Vec<String>,
 }
 
 impl ImageService {
@@ -225,7 +225,8 @@ impl ImageService {
         // In a task of its own, so that a panic is a failure like others.
         let work = {
             let (service, job) = (self.clone(), Arc::clone(&job));
-            tokio::spawn(async move { service.bring(&job).await })
+            let is_admin = ctx.is_admin();
+            tokio::spawn(async move { service.bring(&job, is_admin).await })
         };
         let outcome = work
             .await
@@ -238,14 +239,14 @@ impl ImageService {
         Ok(())
     }
 
-    async fn bring(&self, job: &Arc<Job>) -> Result<(), Broken> {
+    async fn bring(&self, job: &Arc<Job>, is_admin: bool) -> Result<(), Broken> {
         let mut step = ImportStep::new(job.record.id, &job.task);
         step.status = Some((ImageStatus::Queued, ImageStatus::Importing));
         self.step(&step).await?;
         self.fetch_from_web(job).await?;
         let mut prepared = Prepared::untouched(job);
         if self.config().import.legacy.has_stages {
-            self.go_through_stages(job, &mut prepared).await?;
+            self.go_through_stages(job, &mut prepared, is_admin).await?;
         }
         let prepared = Arc::new(prepared);
         self.import_to_all(job, &prepared, &mut Progress::silent())
@@ -254,8 +255,15 @@ impl ImageService {
         Ok(())
     }
 
-    /// Converts the disk where the site wants that, and finds out what it is.
-    async fn go_through_stages(&self, job: &Job, prepared: &mut Prepared) -> Result<(), Broken> {
+    /// Takes the disk out of an OVA, converts it where the site wants that, and finds out what it is.
+    async fn go_through_stages(
+        &self,
+        job: &Job,
+        prepared: &mut Prepared,
+        is_admin: bool,
+    ) -> Result<(), Broken> {
+        let work = self.unpack_ova(job, prepared, is_admin);
+        self.while_wanted(job, "", work).await??;
         if prepared.record.container_format.as_deref() != Some("bare") {
             return Ok(());
         }

@@ -253,6 +253,7 @@ fn recording(
         step.status = Some((ImageStatus::Importing, ImageStatus::Active));
         step.set_properties
             .extend_from_slice(&job.adopted_properties);
+        step.set_properties.extend_from_slice(&prepared.properties);
         step.formats = prepared.formats();
     }
     // What lies elsewhere may have been given without a word about it.

@@ -172,6 +172,7 @@ impl Site {
                 chunk_size: 65536,
                 thin_provisioning: false,
                 large_from_bytes: u64::MAX,
+                patience: None,
             })
             .unwrap()
         };
@@ -555,6 +556,7 @@ async fn legacy_site() -> Site {
         legacy: LegacyConfig {
             has_stages: true,
             conversion_format: Some(Format::Raw),
+            ovf_properties: vec!["InstructionSet".to_owned()],
         },
         ..ImportConfig::default()
     })
@@ -685,4 +687,71 @@ async fn when_no_store_takes_it_the_staged_data_stays() {
     assert_eq!(task.status, TaskStatus::Failure);
     assert_eq!(image.status, ImageStatus::Uploading);
     site.stages(&[id.to_string()]).await;
+}
+
+/// A virtual machine with that disk, as it is exported.
+fn machine(disk: &[u8]) -> Vec<u8> {
+    let processor =
+        "http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ProcessorAllocationSettingData";
+    let description = format!(
+        "<E xmlns:p='{processor}'><References><File id='f' href='disk.qcow2'/></References>\
+         <DiskSection><Disk fileRef='f'/></DiskSection><p:InstructionSet>DMTF:x86:64</p:InstructionSet></E>"
+    );
+    let mut made = Vec::new();
+    for (name, data) in [("m.ovf", description.as_bytes()), ("disk.qcow2", disk)] {
+        let mut header = [0; 512];
+        header[..name.len()].copy_from_slice(name.as_bytes());
+        header[124..135].copy_from_slice(format!("{:011o}", data.len()).as_bytes());
+        header[148..157].copy_from_slice(b"        0");
+        let sum: u64 = header.iter().map(|byte| u64::from(*byte)).sum();
+        header[148..154].copy_from_slice(format!("{sum:06o}").as_bytes());
+        made.extend_from_slice(&header);
+        made.extend_from_slice(data);
+        made.resize(made.len().next_multiple_of(512), 0);
+    }
+    made
+}
+
+#[tokio::test]
+async fn of_a_virtual_machine_the_disk_becomes_the_image() {
+    let site = legacy_site().await;
+    let content = noise(1 << 20);
+    let url = serving(machine(&disk("qcow2", &content))).await;
+    let properties = json!({ "disk_format": "qcow2", "container_format": "ova", "cim_pasd_InstructionSet": "old" });
+    let task = run_legacy(&site, &url, properties, json!({})).await;
+    assert_eq!(task.status, TaskStatus::Success, "{:?}", task.message);
+    let id = task.result.unwrap()["image_id"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let admin = Context::unauthenticated_admin("req-test");
+    let image = site.service.show_image(&admin, &id).await.unwrap();
+    assert_eq!(image.container_format.as_deref(), Some("bare"));
+    assert_eq!(image.disk_format.as_deref(), Some("raw"));
+    let properties = [(
+        "cim_pasd_InstructionSet".to_owned(),
+        Some("DMTF:x86:64".to_owned()),
+    )];
+    assert_eq!(image.properties, properties);
+    assert_eq!(site.copy("fast", &id).unwrap(), content);
+    site.stages(&[]).await;
+}
+
+#[tokio::test]
+async fn a_virtual_machine_that_cannot_be_unpacked_leaves_nothing() {
+    let site = legacy_site().await;
+    let whole = machine(&disk("qcow2", &[0; 65536]));
+    let cut = whole[..whole.len() / 2].to_vec();
+    for (data, cause) in [(cut, "ends too early"), (noise(5000), "no tar archive")] {
+        let url = serving(data).await;
+        let properties = json!({ "disk_format": "qcow2", "container_format": "ova" });
+        let task = run_legacy(&site, &url, properties, json!({})).await;
+        let message = task.message.unwrap();
+        assert!(message.contains(cause), "{message}");
+        let admin = Context::unauthenticated_admin("req-test");
+        let page = site.service.list_images(&admin, Vec::new()).await.unwrap();
+        assert_eq!(page.images.len(), 0);
+        site.stages(&[]).await;
+    }
 }

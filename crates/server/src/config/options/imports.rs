@@ -55,8 +55,8 @@ options! {
         .default("3")
         .help("How often reading the data of a location is tried again.");
     WORK_DIR: Option<PathBuf> = Opt::new("task", "work_dir", Kind::Str)
-        .help("Whether tasks of the type `import` look at the data they bring, and convert it as `conversion_format` says. \
-               They do where this names a folder or there are several stores; the work itself is done in the staging \
+        .help("Whether tasks of the type `import` look at the data they bring, take the disk out of an OVA, and convert it as \
+               `conversion_format` says. They do where this names a folder or there are several stores; the work itself is done in the staging \
                folder.");
     CONVERSION_FORMAT: Option<String> = Opt::new("taskflow_executor", "conversion_format", Kind::Choice(&["", "qcow2", "raw", "vmdk"]))
         .help("What tasks of the type `import` make of every disk.");

@@ -9,7 +9,7 @@ options! {
     DRIVER: Vec<String> = Opt::new("oslo_messaging_notifications", "driver", Kind::MultiStr)
         .old(&[("DEFAULT", "notification_driver")])
         .help("Where notifications of changes go; may be repeated. `log`: into the log, a line each, under the name \
-               `oslo.messaging.notification.<event type>`. `noop`: nowhere. `messaging`, `messagingv2` and `routing` are \
+               `oslo.messaging.notification.<event type>`. `noop` and `test`: nowhere. `messaging`, `messagingv2` and `routing` are \
                accepted with a warning, since no message bus is built in. When unset, nobody is told.");
     DEFAULT_PUBLISHER_ID: String = Opt::new("DEFAULT", "default_publisher_id", Kind::Str)
         .default("image.localhost")

@@ -40,6 +40,8 @@ pub struct Imports {
     pub has_work_dir: bool,
     /// What legacy tasks convert disks to.
     pub conversion_format: Option<String>,
+    /// Where the properties are named that virtual machines bring, if anybody looks for such a file.
+    pub ovf_metadata: Option<PathBuf>,
     /// What is done with the data, in this order.
     pub plugins: Vec<Plugin>,
     /// Stores that are written at the same time.
@@ -77,6 +79,7 @@ pub(super) fn imports(resolver: &Resolver<'_>) -> Result<Imports, ConfigError> {
         copied_properties: resolver.get(&imports::COPIED_PROPERTIES)?,
         has_work_dir: resolver.get(&imports::WORK_DIR)?.is_some(),
         conversion_format: resolver.get(&imports::CONVERSION_FORMAT)?,
+        ovf_metadata: None,
         plugins: plugins(resolver)?,
         max_parallel_stores: usize::try_from(resolver.get(&imports::MAX_PARALLEL_STORES)?)
             .unwrap_or(usize::MAX),

@@ -30,7 +30,8 @@ pub(super) fn notifications(
     for driver in drivers.value {
         match driver.trim() {
             "log" => logs = true,
-            "" | "noop" => {}
+            // Compat: `test` keeps them where the tests of the peer look for them.
+            "" | "noop" | "test" => {}
             name if BUS.contains(&name) => bus.push(driver),
             _ => {
                 let row = &notifications::DRIVER.row;
@@ -38,7 +39,7 @@ pub(super) fn notifications(
                     origin: drivers.origin,
                     option: OptionName::new(row.group, row.name),
                     found: format!("`{driver}`"),
-                    allowed: "one of `log`, `noop`, `messaging`, `messagingv2`, `routing`"
+                    allowed: "one of `log`, `noop`, `test`, `messaging`, `messagingv2`, `routing`"
                         .to_owned(),
                 });
             }

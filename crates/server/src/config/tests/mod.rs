@@ -6,10 +6,12 @@ mod oslo;
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::{
-    AuthMode, CacheDriver, ConfigError, Loaded, Settings, StoreType, Tls, TlsVersion, Warning,
+    AuthMode, CacheDriver, ConfigError, FileStore, Loaded, Settings, StoreType, Tls, TlsVersion,
+    Warning,
 };
 
 /// Loads files given by their texts; they are called 0.conf, 1.conf and so on.
@@ -182,7 +184,7 @@ fn notifications_go_to_the_drivers_that_are_named() {
     assert_eq!(default.publisher_id, "image.localhost");
 
     let (logged, told) = settings(&format!(
-        "[DEFAULT]\ndisabled_notifications = image.send,task\n{section}driver = noop\ndriver = log\n"
+        "[DEFAULT]\ndisabled_notifications = image.send,task\n{section}driver = noop\ndriver = test\ndriver = log\n"
     ));
     assert!(logged.logs && told.is_empty());
     assert_eq!(logged.disabled, ["image.send", "task"]);
@@ -321,6 +323,7 @@ fn named_stores_take_what_they_lack_from_the_shared_section() {
          [glance_store]\ndefault_backend = slow\n\
          [backend_defaults]\nfilesystem_store_file_perm = 640\nfilesystem_store_datadir = /shared\n\
          [fast]\nstore_description = \"quick ones\"\nweight = 200\nfilesystem_store_datadir = /fast\n\
+         filesystem_store_timeout = 30\nfilesystem_store_thread_pool_size = 4\n\
          [slow]\nfilesystem_thin_provisioning = true\nfilesystem_store_file_perm = 600\n\
          [ceph]\nrbd_store_pool = images\n\
          [os_glance_staging_store]\nfilesystem_store_datadir = /staging\n",
@@ -355,6 +358,9 @@ fn named_stores_take_what_they_lack_from_the_shared_section() {
         (fast.thin_provisioning, slow.thin_provisioning),
         (false, true)
     );
+    let patience = |file: &FileStore| (file.timeout, file.threads, file.warn_from);
+    assert_eq!(patience(fast), (Some(Duration::from_secs(30)), 4, 75));
+    assert_eq!(patience(slow), (None, 10, 75));
 }
 
 #[test]

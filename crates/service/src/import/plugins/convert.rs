@@ -56,7 +56,7 @@ impl ImageService {
                 disk.virtual_size
             )));
         }
-        let target = self.work_file(&id, number, Plugin::Convert)?;
+        let target = self.work_file(&id, number, Plugin::Convert.name())?;
         let tool = &config.qemu_img;
         tool.convert(
             (&path, &declared),

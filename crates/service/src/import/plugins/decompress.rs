@@ -80,7 +80,7 @@ impl ImageService {
                 "LHA archives are not unpacked here.".to_owned(),
             ));
         }
-        let target = self.work_file(&id, number, Plugin::Decompress)?;
+        let target = self.work_file(&id, number, Plugin::Decompress.name())?;
         let limit = Limit {
             bytes: cap.min(size_bytes.saturating_mul(ratio).max(ALWAYS_ALLOWED_BYTES)),
             cap,
@@ -99,14 +99,14 @@ impl ImageService {
 
 /// How much may come out.
 #[derive(Debug, Clone, Copy)]
-struct Limit {
-    bytes: u64,
-    cap: u64,
-    ratio: u64,
+pub(super) struct Limit {
+    pub(super) bytes: u64,
+    pub(super) cap: u64,
+    pub(super) ratio: u64,
 }
 
 impl Limit {
-    fn passed(self) -> Broken {
+    pub(super) fn passed(self) -> Broken {
         let Self { bytes, cap, ratio } = self;
         Broken::Data(if bytes >= cap {
             format!("Unpacked, the image is larger than the {cap} bytes an image may have.")
@@ -167,7 +167,7 @@ fn bad_archive(error: &io::Error) -> Broken {
 }
 
 /// Writes everything that comes, up to the limit.
-fn write_out(
+pub(super) fn write_out(
     mut source: impl Read,
     target: &WorkFile,
     limit: Limit,

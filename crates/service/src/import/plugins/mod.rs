@@ -6,6 +6,7 @@
 
 mod convert;
 mod decompress;
+mod ova;
 
 use std::{
     fs::File,
@@ -114,6 +115,8 @@ pub(super) struct Prepared {
     has_new_formats: bool,
     /// The size of the disk, as far as a plugin learned it.
     pub(super) virtual_size: Option<u64>,
+    /// Properties that were found in the data.
+    pub(super) properties: Vec<(String, String)>,
     /// The data, where it is not what was staged.
     data: Option<WorkFile>,
 }
@@ -125,6 +128,7 @@ impl Prepared {
             record: job.record.clone(),
             has_new_formats: job.adopts_formats,
             virtual_size: None,
+            properties: Vec::new(),
             data: None,
         }
     }
@@ -233,11 +237,11 @@ impl ImageService {
     }
 
     /// A new empty file beside the staged data.
-    fn work_file(&self, id: &ImageId, number: usize, plugin: Plugin) -> Result<WorkFile, Broken> {
+    fn work_file(&self, id: &ImageId, number: usize, by: &str) -> Result<WorkFile, Broken> {
         let staged = self.staged_path(id);
         let staged = staged.ok_or_else(|| Broken::internal(NoFolder))?;
         // The id stands before the only dot: so the clean-up of the folder knows whose it is.
-        let path = staged.with_extension(format!("{number}-{}", plugin.name()));
+        let path = staged.with_extension(format!("{number}-{by}"));
         WorkFile::create(path).map_err(no_file)
     }
 }
