@@ -84,6 +84,9 @@ pub(crate) fn failed_upload(id: &ImageId, error: &Error) -> Value {
         Error::StoreFull | Error::StoreDenied | Error::DeletedDuringUpload(_) => {
             return error.to_string().into();
         }
+        Error::StoreTimedOut { .. } => {
+            return format!("Filesystem store operation timed out: {error}").into();
+        }
         Error::TooLarge => "The provided image is too large.".to_owned(),
         Error::SignatureMismatch(_) => Mismatch.to_string(),
         Error::SignatureRefused { cause, .. } => signature_cause(cause),

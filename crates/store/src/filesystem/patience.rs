@@ -101,11 +101,14 @@ mod tests {
             let (begun, held) = (Arc::clone(&begun), Arc::clone(&held));
             let hangs = move || {
                 begun.fetch_add(1, Ordering::SeqCst);
-                let _ = held.lock().map(|held| held.recv());
+                let held = held.lock().unwrap();
+                let _ = held.recv();
             };
             assert!(pool.run(&store, hangs).await.is_none());
         }
-        assert_eq!(begun.load(Ordering::SeqCst), 2);
+        while begun.load(Ordering::SeqCst) < 2 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         // Once it answers again, so does the pool.
         drop(release);
         let mut answer = None;

@@ -44,11 +44,15 @@ async fn what_the_file_system_does_not_answer_is_given_up() {
         warn_from: 100,
     });
     let store = FilesystemStore::new(config).unwrap();
-    let id = ImageId::random();
     let data = || -> ByteStream { Box::pin(stream::iter([Ok(Bytes::from_static(b"abc"))])) };
-    let stored = store.put(&id, data(), None).await.unwrap().location;
+    let patient = store_in(folder.path());
+    let stored = patient.put(&ImageId::random(), data(), None).await;
+    let stored = stored.unwrap().location;
     let (release, held) = std::sync::mpsc::channel::<()>();
-    let hangs = store.on_file(&stored, "look", move |_| Ok(drop(held.recv())));
+    let hangs = store.on_file(&stored, "look", move |_| {
+        let _ = held.recv();
+        Ok(())
+    });
     assert!(matches!(
         hangs.await,
         Err(Error::TimedOut {
