@@ -126,7 +126,13 @@ def inputs(source: str) -> dict[str, tuple[int, dict[str, Any]]]:
             {
                 "import_from": f"{source}/{name.replace(' ', '-')}.ova",
                 "import_from_format": "raw",
-                "image_properties": {"name": f"ova {name}", "disk_format": kind, "container_format": "ova", "colour": "red"},
+                "image_properties": {
+                    "name": f"ova {name}",
+                    "disk_format": kind,
+                    "container_format": "ova",
+                    "colour": "red",
+                    **({"owner": "owner"} if name == BY_A_MEMBER else {}),
+                },
                 "image_id": IDS[number],
             },
         )
