@@ -81,7 +81,7 @@ impl ImageService {
         let job = Arc::new(job);
         let work = {
             let (job, mut progress) = (job.clone(), progress.clone());
-            async move { service.import(&job, &mut progress).await }
+            Box::pin(async move { service.import(&job, &mut progress).await })
         };
         if let Some(Err(broken)) = self.work_off(&id, &task, work).await {
             tracing::warn!(image.id = %id, task.id = task, cause = broken.message(), "import failed");
