@@ -275,7 +275,7 @@ async fn a_key_goes_with_its_image_where_that_is_the_policy() {
     let delete = async |properties: Value, credentials: fn() -> Credentials| {
         let id = signing.image(properties).await;
         service
-            .delete_image_where_staged(ctx, &id, credentials)
+            .delete_image_where_held(ctx, &id, credentials)
             .await
             .unwrap();
         let gone = service.show_image(ctx, &id).await;
