@@ -73,7 +73,6 @@ pub async fn boot(settings: &Settings, own_url: &str) -> Result<App, BootError> 
         uploads = recovery.uploads,
         leftovers = recovery.leftovers,
         removals = recovery.removals,
-        copies = recovery.copies,
         "recovered"
     );
     let http = HttpConfig {

@@ -15,8 +15,6 @@ pub struct Recovery {
     pub imports: usize,
     /// Deleted images and copies whose data was still there.
     pub removals: usize,
-    /// Cached copies and queue entries of deleted images.
-    pub copies: usize,
 }
 
 impl ImageService {
@@ -69,7 +67,6 @@ impl ImageService {
         recovery.leftovers += self.clear_staging().await?;
         let scrubbed = self.scrub().await?;
         recovery.removals = scrubbed.images + scrubbed.locations;
-        recovery.copies = self.forget_deleted().await?;
         Ok(recovery)
     }
 }

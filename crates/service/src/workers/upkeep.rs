@@ -9,6 +9,12 @@ use tokio::time::MissedTickBehavior;
 use crate::ImageService;
 
 pub(super) async fn run(service: ImageService) {
+    // Nobody is served from these, so the first request need not wait for a hundred thousand files.
+    match service.forget_deleted().await {
+        Ok(0) => {}
+        Ok(copies) => tracing::info!(copies, "dropped what was cached of deleted images"),
+        Err(error) => warn("drop what is cached of deleted images", &error),
+    }
     let mut ticks = tokio::time::interval(service.config().upkeep_interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {

@@ -198,8 +198,12 @@ async fn the_copy_of_a_deleted_image_does_not_outlive_a_crash() {
             .unwrap();
     }
     let site = site.restart().await;
-    let left = site.service.list_cache(&site.ctx).await.unwrap();
-    assert!(left.cached_images.is_empty() && left.queued_images.is_empty());
+    let _workers = site.service.start_workers();
+    until("both are forgotten", async || {
+        let left = site.service.list_cache(&site.ctx).await.unwrap();
+        left.cached_images.is_empty() && left.queued_images.is_empty()
+    })
+    .await;
 }
 
 #[tokio::test]
