@@ -23,7 +23,7 @@ http {{
   client_body_temp_path {dir}/tmp-body; proxy_temp_path {dir}/tmp-proxy; fastcgi_temp_path {dir}/tmp-fastcgi;
   uwsgi_temp_path {dir}/tmp-uwsgi; scgi_temp_path {dir}/tmp-scgi;
   default_type application/octet-stream;
-  server {{ listen 127.0.0.1:{port}; root {root}; }}
+  server {{ listen 127.0.0.1:{port};{tls} root {root}; }}
 }}
 """
 
@@ -33,7 +33,8 @@ class MeasuredNginx:
 
     name = "nginx"
 
-    def __init__(self, directory: Path, root: Path):
+    def __init__(self, directory: Path, root: Path, tls: str = ""):
+        """`tls` are further directives of its server."""
         program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         if not program:
             raise FileNotFoundError("nginx is not installed")
@@ -42,7 +43,7 @@ class MeasuredNginx:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         config = self.dir / "nginx.conf"
-        config.write_text(CONFIG.format(dir=self.dir, root=root, port=port, processes=os.cpu_count()))
+        config.write_text(CONFIG.format(dir=self.dir, root=root, port=port, tls=tls, processes=os.cpu_count()))
         self._process = ServerProcess([program, "-c", str(config), "-p", str(self.dir)], self.dir / "nginx.log", os.environ, self.dir)
         self._process.wait_until_answers(self.url, timeout=30)
 

@@ -8,8 +8,6 @@ of TLS has to decrypt, so it takes more of the machine than one that lets the ke
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import socket
 import ssl
 import subprocess
@@ -21,37 +19,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.certificates import Authority, Pair
-from harness.process import ServerProcess, free_port
+from harness.process import free_port
 from harness.vidimus import TlsVidimus
 
 from measure.case import Sample, Subject
 from measure.load import WrongAnswers
+from measure.nginx import MeasuredNginx
 from measure.process_tree import Meter
 
 GIB = 1 << 30
 MIB = 1 << 20
 
-NGINX = """
-worker_processes {processes};
-daemon off;
-user root;
-pid {dir}/nginx.pid;
-error_log {dir}/nginx-error.log warn;
-events {{ worker_connections 20000; }}
-http {{
-  access_log off;
-  sendfile on;
-  tcp_nopush on;
-  keepalive_requests 1000000;
-  client_body_temp_path {dir}/tmp-body; proxy_temp_path {dir}/tmp-proxy; fastcgi_temp_path {dir}/tmp-fastcgi;
-  uwsgi_temp_path {dir}/tmp-uwsgi; scgi_temp_path {dir}/tmp-scgi;
-  default_type application/octet-stream;
-  ssl_certificate {certificate};
-  ssl_certificate_key {key};
-  ssl_protocols TLSv1.2 TLSv1.3;
-  server {{ listen 127.0.0.1:{port}; listen 127.0.0.1:{tls_port} ssl; root {root}; }}
-}}
-"""
+NGINX = " listen 127.0.0.1:{port} ssl; ssl_certificate {certificate}; ssl_certificate_key {key}; ssl_protocols TLSv1.2 TLSv1.3;"
 
 
 class TlsSubject(Subject, Protocol):
@@ -61,40 +40,13 @@ class TlsSubject(Subject, Protocol):
     def tls_address(self) -> str: ...
 
 
-class TlsNginx:
+class TlsNginx(MeasuredNginx):
     """Serves the files in `root`."""
 
-    name = "nginx"
-
     def __init__(self, directory: Path, root: Path, pair: Pair):
-        program = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-        if not program:
-            raise FileNotFoundError("nginx is not installed")
-        self.dir = directory.resolve()
-        self.dir.mkdir(parents=True, exist_ok=True)
-        port, tls_port = free_port(), free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        self.tls_address = f"127.0.0.1:{tls_port}"
-        text = NGINX.format(
-            dir=self.dir,
-            root=root,
-            port=port,
-            tls_port=tls_port,
-            processes=os.cpu_count(),
-            certificate=pair.certificate,
-            key=pair.key,
-        )
-        config = self.dir / "nginx.conf"
-        config.write_text(text)
-        self._process = ServerProcess([program, "-c", str(config), "-p", str(self.dir)], self.dir / "nginx.log", os.environ, self.dir)
-        self._process.wait_until_answers(self.url, timeout=30)
-
-    @property
-    def pids(self) -> list[int]:
-        return [self._process.pid]
-
-    def stop(self) -> None:
-        self._process.stop()
+        port = free_port()
+        self.tls_address = f"127.0.0.1:{port}"
+        super().__init__(directory, root, NGINX.format(port=port, certificate=pair.certificate, key=pair.key))
 
 
 class MeasuredTlsVidimus(TlsVidimus):

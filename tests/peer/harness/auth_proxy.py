@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.process import ServerProcess, free_port
+from harness.process import Running, ServerProcess, free_port
 
 BIN = Path(sys.executable).parent
 SETTINGS = "AUTH_PROXY_SETTINGS"
@@ -24,7 +24,7 @@ PIECE = 1 << 16
 HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"}
 
 
-class AuthProxy:
+class AuthProxy(Running):
     """A proxy that answers, from the constructor's return until `stop`."""
 
     name = "auth proxy"
@@ -38,18 +38,6 @@ class AuthProxy:
         env = {**os.environ, SETTINGS: settings, "PYTHONWARNINGS": "ignore"}
         self._process = ServerProcess(self._uwsgi(port), self.dir / "auth-proxy.log", env, Path(__file__).parents[1])
         self._process.wait_until_answers(f"{self.url}/versions", timeout=60)
-
-    def stop(self) -> None:
-        self._process.stop()
-
-    def log_tail(self) -> str:
-        return self._process.log_tail()
-
-    def __enter__(self) -> AuthProxy:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _uwsgi(self, port: int) -> list[str]:
         return [

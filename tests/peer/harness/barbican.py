@@ -11,13 +11,13 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 from openstack.connection import Connection
 
-from harness.process import ServerProcess, free_port
+from harness.process import Running, ServerProcess, free_port
 
 BIN = Path(sys.executable).parent
 PASTE = Path(sys.prefix) / "etc" / "barbican" / "barbican-api-paste.ini"
 
 
-class Barbican:
+class Barbican(Running):
     """A Barbican that answers, from the constructor's return until `stop`."""
 
     name = "barbican"
@@ -35,18 +35,6 @@ class Barbican:
         except BaseException:
             self.stop()
             raise
-
-    def stop(self) -> None:
-        self._process.stop()
-
-    def log_tail(self) -> str:
-        return self._process.log_tail()
-
-    def __enter__(self) -> Barbican:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def keep(self, owner: Connection, kind: str, payload: bytes | str) -> str:
         """Has a secret of this kind kept for the owner; answers with its id. Text is kept as text."""

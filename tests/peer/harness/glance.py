@@ -17,7 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harness.process import ServerProcess, free_port
+from harness.process import Running, ServerProcess, free_port
 
 BIN = Path(sys.executable).parent
 PASTE = Path(sys.prefix) / "etc" / "glance" / "glance-api-paste.ini"
@@ -57,7 +57,7 @@ def filter_factory(_global_conf, **_local_conf):
 """
 
 
-class Glance:
+class Glance(Running):
     """A Glance that answers, from the constructor's return until `stop`."""
 
     name = "glance"
@@ -91,18 +91,6 @@ class Glance:
         """Ends the server and starts it on the same folder and port."""
         self.stop()
         self._process = self._spawn()
-
-    def stop(self) -> None:
-        self._process.stop()
-
-    def log_tail(self) -> str:
-        return self._process.log_tail()
-
-    def __enter__(self) -> Glance:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def _env(self) -> dict[str, str]:

@@ -17,7 +17,7 @@ import openstack
 from cryptography.fernet import Fernet
 from openstack.connection import Connection
 
-from harness.process import ServerProcess, free_port
+from harness.process import Running, ServerProcess, free_port
 
 BIN = Path(sys.executable).parent
 PASSWORD = "correct horse"
@@ -61,7 +61,7 @@ def authtoken(url: str) -> Mapping[str, str]:
     return {"www_authenticate_uri": url, "auth_type": "password", **sign_in(url, SERVICE)}
 
 
-class Keystone:
+class Keystone(Running):
     """A Keystone that answers, from the constructor's return until `stop`, and knows `PEOPLE`."""
 
     name = "keystone"
@@ -86,18 +86,6 @@ class Keystone:
         except BaseException:
             self.stop()
             raise
-
-    def stop(self) -> None:
-        self._process.stop()
-
-    def log_tail(self) -> str:
-        return self._process.log_tail()
-
-    def __enter__(self) -> Keystone:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def add_image_service(self, region: str, url: str) -> None:
         """Makes a region of this Keystone and an image service."""

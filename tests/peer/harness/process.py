@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 
 class NotReady(Exception):
@@ -91,3 +92,21 @@ class ServerProcess:
             os.killpg(self._child.pid, number)
         except ProcessLookupError:
             pass
+
+
+class Running:
+    """Something that runs in one process, from its constructor's return until `stop` or the end of a `with`."""
+
+    _process: ServerProcess
+
+    def stop(self) -> None:
+        self._process.stop()
+
+    def log_tail(self) -> str:
+        return self._process.log_tail()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

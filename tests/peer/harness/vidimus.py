@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.certificates import Pair
 from harness.glance import Glance, Options
-from harness.process import ServerProcess, free_port
+from harness.process import Running, ServerProcess, free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -26,7 +26,7 @@ def find_program(name: str, variable: str) -> Path:
     return max(there, key=lambda path: path.stat().st_mtime)
 
 
-class Vidimus:
+class Vidimus(Running):
     """A Vidimus that answers, from the constructor's return until `stop`."""
 
     name = "vidimus"
@@ -47,18 +47,6 @@ class Vidimus:
         """Ends the server and starts it on the same folder and port."""
         self.stop()
         self._process = self._spawn()
-
-    def stop(self) -> None:
-        self._process.stop()
-
-    def log_tail(self) -> str:
-        return self._process.log_tail()
-
-    def __enter__(self) -> Vidimus:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def _spawn(self) -> ServerProcess:
         program = find_program("vidimus", "VIDIMUS_BIN")
