@@ -25,13 +25,16 @@ SCHEMATHESIS = ROOT / ".venv/schemathesis/bin/schemathesis"
 
 CONFIGURATION = """\
 [DEFAULT]
-enabled_backends = fast:file,slow:file
+enabled_backends = fast:file,slow:file,web:http
 image_cache_dir = {dir}/cache
 image_cache_driver = centralized_db
 worker_self_reference_url = http://127.0.0.1
 node_staging_uri = file://{dir}/staging
 show_multiple_locations = true
 show_image_direct_url = true
+[import_filtering_opts]
+allowed_hosts = [127.0.0.1]
+allowed_ports = [9]
 [database]
 connection = sqlite:///{dir}/glance.sqlite
 [glance_store]
@@ -40,6 +43,8 @@ default_backend = fast
 filesystem_store_datadir = {dir}/fast
 [slow]
 filesystem_store_datadir = {dir}/slow
+[web]
+store_description = the web
 [paste_deploy]
 flavor = cachemanagement
 """
