@@ -29,9 +29,9 @@ async fn two_hundred_first_downloads_cost_one_read() {
         .map(|number| {
             let (cache, image, reads) = (cache.clone(), image.clone(), reads.clone());
             tokio::spawn(async move {
-                if number == 0 {
+                match (number, cache.lookup(&image.id, &image.expected).await) {
                     // Begins, takes one piece, and leaves.
-                    if let Lookup::Miss(permit) = cache.lookup(&image.id, &image.expected).await {
+                    (0, Lookup::Miss(permit)) => {
                         let (sender, source) = fed();
                         let reader = permit.fill(source);
                         sender.send(Ok(image.data.slice(..100_000))).unwrap();
@@ -44,12 +44,10 @@ async fn two_hundred_first_downloads_cost_one_read() {
                             sender.send(Ok(image.data.slice(at..end))).unwrap();
                             tokio::task::yield_now().await;
                         }
-                        return 1;
+                        1
                     }
-                } else if number % 10 == 3 {
                     // Crawls.
-                    if let Lookup::Filling(reader) = cache.lookup(&image.id, &image.expected).await
-                    {
+                    (_, Lookup::Filling(reader)) if number % 10 == 3 => {
                         let mut stream = reader.parts(ByteRange::whole(reader.size_bytes()));
                         let mut data = Vec::new();
                         while let Some(part) = stream.next().await {
@@ -57,11 +55,13 @@ async fn two_hundred_first_downloads_cost_one_read() {
                             tokio::time::sleep(Duration::from_millis(5)).await;
                         }
                         assert!(data == image.data);
-                        return 0;
+                        0
+                    }
+                    (_, found) => {
+                        assert!(reads.take(found, &image).await == image.data);
+                        0
                     }
                 }
-                assert!(reads.download(&cache, &image).await == image.data);
-                0
             })
         })
         .collect();

@@ -232,7 +232,13 @@ impl Reads {
 
     /// What the service does: asks, and reads the source if it falls to it. The whole image, whichever way.
     pub(crate) async fn download(&self, cache: &ImageCache, image: &Image) -> Vec<u8> {
-        let reader = match cache.lookup(&image.id, &image.expected).await {
+        let found = cache.lookup(&image.id, &image.expected).await;
+        self.take(found, image).await
+    }
+
+    /// As [`Self::download`], by what was found in the cache.
+    pub(crate) async fn take(&self, found: Lookup, image: &Image) -> Vec<u8> {
+        let reader = match found {
             Lookup::Hit(file) => return read_file(&file),
             Lookup::Filling(reader) => reader,
             Lookup::Miss(permit) => {
