@@ -107,6 +107,14 @@ pub struct ImageRecord {
     pub shown: Shown,
 }
 
+impl ImageRecord {
+    /// The value of a custom property, which may be null; `None` if there is no such property.
+    pub fn property(&self, name: &str) -> Option<Option<&str>> {
+        let found = self.properties.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_deref())
+    }
+}
+
 /// Where a copy of an image's data lies.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LocationRecord {

@@ -16,7 +16,7 @@ use vidimus_db::ImageRecord;
 use vidimus_store::{ByteStream, Location, StoreRead};
 use vidimus_types::{ByteRange, ImageId, ImageStatus};
 
-use crate::{Error, ImageService, Result, notify::Sending};
+use crate::{Error, ImageService, Result, locations::place, notify::Sending};
 
 /// Which bytes the client asked for; the header is read where headers are known.
 pub trait RangeRequest: Send + Sync {
@@ -184,10 +184,7 @@ impl ImageService {
             .locations
             .iter()
             .filter(|location| location.status == vidimus_db::LocationStatus::Active)
-            .map(|location| Location {
-                url: location.url.clone(),
-                metadata: location.metadata.clone(),
-            })
+            .map(place)
             .collect();
         let ordered = self
             .parts

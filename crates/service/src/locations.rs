@@ -464,6 +464,14 @@ fn refuse_four_byte_texts(given: &Given) -> Result<()> {
     refuse_four_bytes(found.into_iter())
 }
 
+/// Where a location is, as stores want to be told.
+pub(crate) fn place(location: &LocationRecord) -> Location {
+    Location {
+        url: location.url.clone(),
+        metadata: location.metadata.clone(),
+    }
+}
+
 /// Whether a URL leads to the web, however its scheme is spelt.
 pub(crate) fn is_web(url: &str) -> bool {
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);

@@ -205,9 +205,7 @@ impl ImageService {
 }
 
 fn host<'a>(record: &'a ImageRecord, name: &str) -> Option<&'a str> {
-    let mut properties = record.properties.iter();
-    let (_, host) = properties.find(|(known, _)| known == name)?;
-    host.as_deref().filter(|host| !host.is_empty())
+    record.property(name)?.filter(|host| !host.is_empty())
 }
 
 async fn read_answer(mut response: Response) -> std::result::Result<Relayed, Silence> {

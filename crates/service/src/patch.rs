@@ -61,7 +61,7 @@ impl ImageEdit {
         self.record
             .properties
             .iter()
-            .any(|(name, _)| property(&self.before, name).is_none())
+            .any(|(name, _)| self.before.property(name).is_none())
     }
 
     /// Properties that count against the quota; the server's own do not.
@@ -184,11 +184,11 @@ impl ImageEdit {
         let removed = before
             .properties
             .iter()
-            .filter(|(name, _)| property(&record, name).is_none());
+            .filter(|(name, _)| record.property(name).is_none());
         let set = record
             .properties
             .iter()
-            .filter(|(name, value)| property(&before, name) != Some(value));
+            .filter(|(name, value)| before.property(name) != Some(value.as_deref()));
         ImageChanges {
             set_properties: set.cloned().collect(),
             remove_properties: removed.map(|(name, _)| name.clone()).collect(),
@@ -215,7 +215,7 @@ impl ImageEdit {
     }
 
     fn has(&self, name: &str) -> bool {
-        property(&self.record, name).is_some()
+        self.record.property(name).is_some()
     }
 
     fn set_property(&mut self, property: String, value: Value) {
@@ -342,14 +342,6 @@ impl ImageService {
             }
         }
     }
-}
-
-fn property<'a>(record: &'a ImageRecord, name: &str) -> Option<&'a Option<String>> {
-    record
-        .properties
-        .iter()
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value)
 }
 
 fn fresh(url: String, metadata: Map<String, Value>) -> LocationRecord {

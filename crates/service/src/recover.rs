@@ -50,10 +50,10 @@ impl ImageService {
                 }
             }
         }
-        let resumed = self.resume_hashes().await?;
         if self.config().sole_user_of_database {
-            let ended = self.recover_imports(true, &resumed).await?;
-            recovery.imports = ended + self.recover_staging().await?;
+            recovery.imports = self.recover_imports(true).await? + self.recover_staging().await?;
+        } else {
+            self.resume_hashes().await?;
         }
         match self.parts.staging.recover().await {
             Ok(recovered) => recovery.leftovers += recovered.files,

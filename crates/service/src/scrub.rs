@@ -15,7 +15,7 @@ use vidimus_db::{self as db, Since};
 use vidimus_store as store;
 use vidimus_types::ImageId;
 
-use crate::{Error, ImageService, LocationRecord, Result};
+use crate::{Error, ImageService, LocationRecord, Result, locations::place};
 
 /// How long a removal may take on another node before it counts as abandoned. Until then its store may still refuse, and
 /// the image come back.
@@ -258,13 +258,6 @@ impl ImageService {
             Err(db::Error::DataGone(_)) => Err(Error::NothingToRestore(*id)),
             Err(error) => Err(error.into()),
         }
-    }
-}
-
-fn place(location: &LocationRecord) -> store::Location {
-    store::Location {
-        url: location.url.clone(),
-        metadata: location.metadata.clone(),
     }
 }
 

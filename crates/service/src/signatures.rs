@@ -22,7 +22,7 @@ impl ImageService {
         record: &ImageRecord,
         token: Option<&Token>,
     ) -> Result<Option<Verifier>> {
-        let Some(claim) = Claim::of(|name| property(record, name)) else {
+        let Some(claim) = Claim::of(|name| record.property(name)) else {
             return Ok(None);
         };
         let manager = self.config().key_manager.as_ref();
@@ -68,8 +68,8 @@ pub(crate) struct KeyToDelete {
 impl KeyToDelete {
     /// The key of the volume the image was made from, where it was made for the image alone.
     pub(crate) fn of(record: &ImageRecord, credentials: Option<&Credentials>) -> Option<Self> {
-        let id = property(record, KEY)??.to_owned();
-        let goes = property(record, KEY_POLICY) == Some(Some(WITH_THE_IMAGE));
+        let id = record.property(KEY)??.to_owned();
+        let goes = record.property(KEY_POLICY) == Some(Some(WITH_THE_IMAGE));
         let token = credentials.and_then(Credentials::token).map(Token::new);
         goes.then_some(Self { id, token })
     }
@@ -78,9 +78,4 @@ impl KeyToDelete {
 /// Whether the image has a key that goes with it.
 pub(crate) fn has_key_to_delete(record: &ImageRecord) -> bool {
     KeyToDelete::of(record, None).is_some()
-}
-
-fn property<'a>(record: &'a ImageRecord, name: &str) -> Option<Option<&'a str>> {
-    let found = record.properties.iter().find(|(key, _)| key == name);
-    found.map(|(_, value)| value.as_deref())
 }

@@ -8,7 +8,6 @@ use futures_util::TryStreamExt;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 use vidimus_auth::{Access, Context, Credentials};
-use vidimus_db::ImageRecord;
 use vidimus_fetch::Terms;
 use vidimus_types::is_reserved;
 
@@ -261,7 +260,7 @@ impl ImageService {
             .map(|(name, value)| (name.as_str(), value.as_str()));
         refuse_four_bytes(both)?;
         for (name, _) in copied {
-            let access = if has(&job.record, name) {
+            let access = if job.record.property(name).is_some() {
                 Access::Update
             } else {
                 Access::Create
@@ -284,10 +283,6 @@ impl ImageService {
         adopted.adopted_properties = copied.clone();
         Ok(adopted)
     }
-}
-
-fn has(record: &ImageRecord, property: &str) -> bool {
-    record.properties.iter().any(|(name, _)| name == property)
 }
 
 /// The id in a text that Python's `uuid.UUID` takes for one.

@@ -14,7 +14,11 @@ use vidimus_inspect::Format;
 use vidimus_keys::Token;
 use vidimus_types::{ImageId, ImageStatus, StoreId, is_reserved};
 
-use super::{Job, Method, Progress, plugins::Prepared, run::Broken};
+use super::{
+    Job, LOCATION_TASK, Method, Progress, TASK_KIND,
+    plugins::Prepared,
+    run::{Broken, guarded},
+};
 use crate::{
     Error, ImageService, Result,
     notify::{Event, payload},
@@ -77,7 +81,7 @@ impl ImageService {
         credentials: &Credentials,
     ) -> Result<TaskRecord> {
         self.may_use_tasks(ctx)?;
-        let kind = [KIND, super::TASK_KIND, LOCATION_KIND]
+        let kind = [KIND, TASK_KIND, LOCATION_TASK]
             .into_iter()
             .find(|known| *known == kind)
             .ok_or_else(|| Error::Invalid(format!("there are no tasks of type {kind}")))?;
@@ -222,16 +226,12 @@ impl ImageService {
             project: ctx.project_id().map(str::to_owned),
             token,
         });
-        // In a task of its own, so that a panic is a failure like others.
         let work = {
             let (service, job) = (self.clone(), Arc::clone(&job));
             let is_admin = ctx.is_admin();
-            tokio::spawn(async move { service.bring(&job, is_admin).await })
+            async move { service.bring(&job, is_admin).await }
         };
-        let outcome = work
-            .await
-            .unwrap_or_else(|stopped| Err(Broken::internal(stopped)));
-        if let Err(broken) = outcome {
+        if let Err(broken) = guarded(work).await {
             self.discard(&job.record.id).await;
             return Err(broken.message().to_owned());
         }
@@ -365,15 +365,12 @@ impl ImageService {
     }
 }
 
-/// The type of the tasks behind `POST /v2/images/{image_id}/locations`.
-const LOCATION_KIND: &str = "location_import";
-
 /// Why a task of a type that only the server starts has failed.
 fn no_client_starts(kind: &str, input: &Map<String, Value>) -> String {
     if input.is_empty() {
         return format!("Input to {kind} task is empty.");
     }
-    if kind == LOCATION_KIND {
+    if kind == LOCATION_TASK {
         if let Err(missing) = require_fields(input, &["image_id", "loc_url", "validation_data"]) {
             return missing;
         }

@@ -34,7 +34,7 @@ use crate::{
     Error, ImageService, Result,
     data::{Facts, Limits, Wanted, Watch},
     images::{check_quota, require_formats, require_owner},
-    locations::{check_route_hash, is_web},
+    locations::{check_route_hash, is_web, place},
     nodes::HASH_HOST,
     notify::Event,
 };
@@ -109,8 +109,8 @@ impl Drop for Hashing {
 }
 
 impl LocationJob {
-    /// The job of a task, if it had come as far as to record the location.
-    fn of(task: &TaskRecord, record: ImageRecord) -> Option<Self> {
+    /// The job of a task, with what it recorded of the data, if it had come that far.
+    fn of(task: &TaskRecord, record: ImageRecord) -> Option<(Self, Location, u64)> {
         let input = task.input.as_ref()?;
         let url = input.get("loc_url")?.as_str()?;
         let request = LocationRequest {
@@ -127,16 +127,28 @@ impl LocationJob {
             ImageStatus::Importing => expected.is_some(),
             _ => false,
         };
-        let [location] = record.locations.as_slice() else {
+        let ([location], Some(size_bytes)) = (record.locations.as_slice(), record.size) else {
             return None;
         };
-        (is_right && location.url == request.url && record.size.is_some()).then(|| Self {
+        if !is_right || location.url != request.url {
+            return None;
+        }
+        let location = place(location);
+        let job = Self {
             task: task.id.clone(),
             project: Some(task.owner.clone()).filter(|owner| !owner.is_empty()),
             url: request.url,
             expected,
             record,
-        })
+        };
+        Some((job, location, size_bytes))
+    }
+
+    /// What the data is hashed with.
+    fn algorithm(&self, usual: Algorithm) -> Algorithm {
+        self.expected
+            .as_ref()
+            .map_or(usual, |(algorithm, _)| *algorithm)
     }
 }
 
@@ -282,7 +294,7 @@ impl ImageService {
         let _turn = self.parts.import_slots.acquire().await;
         let (id, task) = (job.record.id, job.task.clone());
         let service = self.clone();
-        let work = async move { service.take_location(&job).await };
+        let work = Box::pin(async move { service.take_location(&job).await });
         if let Some(Err(broken)) = self.work_off(&id, &task, work).await {
             self.give_location_up(&id, &task, &broken).await;
         }
@@ -308,13 +320,10 @@ impl ImageService {
             Err(vidimus_db::Error::NotFound(_)) => return Ok(false),
             found => found?,
         };
-        let host = record.properties.iter().find(|(name, _)| name == HASH_HOST);
-        let is_own = match (host, &self.config().import.stage_host) {
-            (Some((_, Some(host))), Some(own)) => host == own,
-            _ => false,
-        };
+        let own = self.config().import.stage_host.as_deref();
+        let is_own = own.is_some() && record.property(HASH_HOST).flatten() == own;
         let is_begun = record.os_hash_algo.is_some() && record.os_hash_value.is_none();
-        let Some(job) = LocationJob::of(task, record)
+        let Some((job, location, size_bytes)) = LocationJob::of(task, record)
             .filter(|_| is_begun && self.config().import.hashes_locations)
         else {
             return Ok(false);
@@ -327,42 +336,23 @@ impl ImageService {
         let service = self.clone();
         self.parts
             .tasks
-            .spawn(async move { service.run_hash(job).await });
+            .spawn(async move { service.run_hash(job, location, size_bytes).await });
         Ok(true)
     }
 
     /// As [`Self::run_location`], for what was recorded before.
-    async fn run_hash(&self, job: LocationJob) {
+    async fn run_hash(&self, job: LocationJob, location: Location, size_bytes: u64) {
         let _turn = self.parts.import_slots.acquire().await;
         let (id, task) = (job.record.id, job.task.clone());
         let service = self.clone();
-        // In a task of its own, so that a panic is a failure like others.
-        let work = tokio::spawn(async move {
+        let work = async move {
             let hashing = service.parts.hashings.begin(job.record.id);
-            let active = job.record.locations.first();
-            let location = active.map(|location| Location {
-                url: location.url.clone(),
-                metadata: location.metadata.clone(),
-            });
-            match (location, job.record.size) {
-                (Some(location), Some(size_bytes)) => {
-                    let is_checked = job.record.status == ImageStatus::Importing;
-                    service
-                        .record_hash(&job, (&location, size_bytes), is_checked, &hashing)
-                        .await
-                }
-                _ => Err(Broken::Unwanted),
-            }
-        });
-        let outcome = work
-            .await
-            .unwrap_or_else(|stopped| Err(Broken::internal(stopped)));
-        match outcome {
-            Ok(()) => {
-                tracing::info!(image.id = %id, task.id = task, "task done");
-                self.notify_task(Event::TaskSuccess, &task).await;
-            }
-            Err(broken) => self.give_location_up(&id, &task, &broken).await,
+            service
+                .record_hash(&job, &location, size_bytes, &hashing)
+                .await
+        };
+        if let Err(broken) = self.finish(&id, &task, work).await {
+            self.give_location_up(&id, &task, &broken).await;
         }
     }
 
@@ -378,10 +368,6 @@ impl ImageService {
         let hashing = self.parts.hashings.begin(id);
 
         let import = &self.config().import;
-        let algorithm = match &job.expected {
-            Some((algorithm, _)) => *algorithm,
-            None => self.config().hash_algorithm,
-        };
         let mut first = ImportStep::new(id, &job.task);
         first.limit = self.storage_limit(job.project.as_deref());
         first.location = Some((location.url.clone(), location.metadata.clone()));
@@ -389,14 +375,14 @@ impl ImageService {
             size: Some(size_bytes),
             ..Described::default()
         };
-        let is_checked = import.hashes_locations && job.expected.is_some();
-        let to = if is_checked {
+        let to = if import.hashes_locations && job.expected.is_some() {
             ImageStatus::Importing
         } else {
             ImageStatus::Active
         };
         first.status = Some((ImageStatus::Queued, to));
         if import.hashes_locations {
+            let algorithm = job.algorithm(self.config().hash_algorithm);
             described.os_hash_algo = Some(algorithm.name().to_owned());
             let host = import.stage_host.clone();
             first.set_properties = host
@@ -416,23 +402,19 @@ impl ImageService {
             return Ok(());
         }
 
-        self.record_hash(job, (&location, size_bytes), is_checked, &hashing)
-            .await
+        self.record_hash(job, &location, size_bytes, &hashing).await
     }
 
     /// Reads the data and writes down what it is; what it has to be and is not, ends in an error.
     async fn record_hash(
         &self,
         job: &LocationJob,
-        (location, size_bytes): (&Location, u64),
-        is_checked: bool,
+        location: &Location,
+        size_bytes: u64,
         hashing: &Hashing,
     ) -> Result<(), Broken> {
         let id = job.record.id;
-        let algorithm = match &job.expected {
-            Some((algorithm, _)) => *algorithm,
-            None => self.config().hash_algorithm,
-        };
+        let algorithm = job.algorithm(self.config().hash_algorithm);
         let found = self
             .hash_location(job, location, size_bytes, algorithm, hashing)
             .await;
@@ -462,7 +444,7 @@ impl ImageService {
             }
             (Err(broken), _) => return Err(broken),
         }
-        if is_checked {
+        if job.expected.is_some() {
             last.status = Some((ImageStatus::Importing, ImageStatus::Active));
         }
         last.end = Some(end);

@@ -523,14 +523,18 @@ struct Progress {
     failed: std::collections::BTreeSet<String>,
 }
 
+/// The stores in one of the two lists.
+pub(crate) fn listed_stores<'a>(
+    record: &'a ImageRecord,
+    name: &str,
+) -> impl Iterator<Item = &'a str> {
+    let list = record.property(name).flatten().unwrap_or_default();
+    list.split(',').filter(|store| !store.is_empty())
+}
+
 impl Progress {
     fn of(service: &ImageService, record: &ImageRecord) -> Self {
-        let read = |name: &str| {
-            let value = record.properties.iter().find(|(key, _)| key == name);
-            let list = value.and_then(|(_, value)| value.as_deref()).unwrap_or("");
-            let stores = list.split(',').filter(|store| !store.is_empty());
-            stores.map(str::to_owned).collect()
-        };
+        let read = |name: &str| listed_stores(record, name).map(str::to_owned).collect();
         Self {
             is_silent: false,
             has_names: service.has_several_stores(),

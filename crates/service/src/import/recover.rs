@@ -2,8 +2,6 @@
 //!
 //! Compat: Glance leaves such an image in `importing`, from where only deleting it helps.
 
-use std::collections::HashSet;
-
 use chrono::{TimeDelta, Utc};
 use vidimus_db::{self as db, Content, ImageRecord, ImportStep, Scope, TaskRecord, TaskStatus};
 use vidimus_types::{ImageId, ImageStatus, StoreId};
@@ -15,30 +13,22 @@ use crate::{ImageService, Result, notify::Event};
 const GONE_AFTER: TimeDelta = TimeDelta::minutes(60);
 
 impl ImageService {
-    /// Goes on with what this node was reading for its hash when it stopped; answers with the tasks.
-    pub(crate) async fn resume_hashes(&self) -> Result<HashSet<String>> {
-        let mut resumed = HashSet::new();
+    /// Goes on with what this node was reading for its hash when it stopped.
+    pub(crate) async fn resume_hashes(&self) -> Result<()> {
         for task in self.parts.db.tasks().unfinished().await? {
-            if task.kind == LOCATION_TASK && self.resume_hash(&task).await? {
-                resumed.insert(task.id);
+            if task.kind == LOCATION_TASK {
+                self.resume_hash(&task).await?;
             }
         }
-        Ok(resumed)
+        Ok(())
     }
 
-    /// Ends the imports nobody works on any more, and says how many. With `all`, none is being worked on but those in
-    /// `resumed`.
-    pub(crate) async fn recover_imports(
-        &self,
-        all: bool,
-        resumed: &HashSet<String>,
-    ) -> Result<usize> {
+    /// Ends the imports nobody works on any more, and says how many. With `all`, none is being worked on: this node has just
+    /// started and is alone with the database; what it was reading for its hash goes on.
+    pub(crate) async fn recover_imports(&self, all: bool) -> Result<usize> {
         let now = Utc::now();
         let mut recovered = 0;
         for task in self.parts.db.tasks().unfinished().await? {
-            if resumed.contains(&task.id) {
-                continue;
-            }
             let patience = match task.status {
                 TaskStatus::Pending => GONE_AFTER * 2,
                 TaskStatus::Processing | TaskStatus::Success | TaskStatus::Failure => GONE_AFTER,
@@ -49,6 +39,7 @@ impl ImageService {
             }
             match task.kind.as_str() {
                 TASK_KIND => self.recover_import(&task).await?,
+                LOCATION_TASK if all && self.resume_hash(&task).await? => continue,
                 LOCATION_TASK => self.recover_location(&task).await?,
                 legacy::KIND => self.recover_legacy(&task).await?,
                 _ => continue,

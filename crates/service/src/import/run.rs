@@ -5,6 +5,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use vidimus_db::{Content, ImageRecord, ImportStep, UploadFacts};
 use vidimus_store::{Location, StoreRead};
 use vidimus_types::{ImageId, ImageStatus, StoreId};
@@ -105,19 +106,25 @@ impl ImageService {
                 tracing::error!(image.id = %image, task.id = task, error = &error as &dyn std::error::Error, "task not begun");
             }
         }
-        // In a task of its own, so that a panic is a failure like others.
-        let outcome = tokio::spawn(work)
-            .await
-            .unwrap_or_else(|stopped| Err(Broken::internal(stopped)));
-        if outcome.is_ok() {
-            tracing::info!(image.id = %image, task.id = task, "task done");
-            self.notify_task(Event::TaskSuccess, task).await;
-            // Compat: when it is done, and as it was before it began.
-            if let Some(waiting) = waiting {
-                self.notify(Event::TaskRun, || payload::task(&waiting));
-            }
+        let outcome = self.finish(image, task, work).await;
+        // Compat: when it is done, and as it was before it began.
+        if let (Ok(()), Some(waiting)) = (&outcome, waiting) {
+            self.notify(Event::TaskRun, || payload::task(&waiting));
         }
         Some(outcome)
+    }
+
+    /// Does the work of a task that was taken up, and tells of its success.
+    pub(super) async fn finish(
+        &self,
+        image: &ImageId,
+        task: &str,
+        work: impl Future<Output = Result<(), Broken>> + Send + 'static,
+    ) -> Result<(), Broken> {
+        guarded(work).await?;
+        tracing::info!(image.id = %image, task.id = task, "task done");
+        self.notify_task(Event::TaskSuccess, task).await;
+        Ok(())
     }
 
     async fn import(&self, job: &Arc<Job>, progress: &mut Progress) -> Result<(), Broken> {
@@ -334,6 +341,13 @@ impl ImageService {
             Err(_) => false,
         }
     }
+}
+
+/// Does work in a task of its own, so that a panic is a failure like others.
+pub(super) fn guarded(
+    work: impl Future<Output = Result<(), Broken>> + Send + 'static,
+) -> impl Future<Output = Result<(), Broken>> {
+    tokio::spawn(work).map(|done| done.unwrap_or_else(|stopped| Err(Broken::internal(stopped))))
 }
 
 /// Whether nobody has said what the data of an image is.

@@ -12,7 +12,7 @@ use vidimus_types::{ImageId, ImageStatus, StoreId, Visibility};
 use crate::{
     Error,
     error::signature_cause,
-    import::{FAILED, IMPORTING},
+    import::{FAILED, IMPORTING, listed_stores},
 };
 
 /// An image.
@@ -70,10 +70,7 @@ pub(crate) fn uploaded_image(record: &ImageRecord) -> Value {
 /// What stores the image is still to reach, and which it could not.
 fn with_import(mut told: Value, record: &ImageRecord) -> Value {
     for name in [IMPORTING, FAILED] {
-        let property = record.properties.iter().find(|(key, _)| key == name);
-        let stores = property.and_then(|(_, value)| value.as_deref());
-        let stores = stores.unwrap_or_default().split(',');
-        told[name] = stores.filter(|store| !store.is_empty()).collect();
+        told[name] = listed_stores(record, name).collect();
     }
     told
 }

@@ -2,8 +2,6 @@
 //!
 //! Every step logs its own failure and leaves the others alone.
 
-use std::collections::HashSet;
-
 use tokio::time::MissedTickBehavior;
 
 use crate::ImageService;
@@ -39,7 +37,7 @@ pub(super) async fn run(service: ImageService) {
             }
             service.write_cache_records(cache).await;
         }
-        if let Err(error) = service.recover_imports(false, &HashSet::new()).await {
+        if let Err(error) = service.recover_imports(false).await {
             warn("end abandoned imports", &error);
         }
         if let Err(error) = service.parts.db.tasks().expire().await {
