@@ -32,7 +32,7 @@ use crate::{
 pub use patience::Patience;
 
 use incoming::Syncs;
-use patience::Pool;
+use patience::{Pool, Wanted};
 use placement::Placement;
 use roots::{Refusal, Roots};
 
@@ -146,13 +146,14 @@ impl FilesystemStore {
         &self,
         location: &Location,
         action: &'static str,
-        work: impl FnOnce(&roots::Place) -> std::result::Result<T, Refusal> + Send + 'static,
+        work: impl FnOnce(&roots::Place, &Wanted) -> std::result::Result<T, Refusal> + Send + 'static,
     ) -> Result<T> {
         let place = self
             .roots
             .place(&location.url)
             .map_err(|refusal| self.refused(location, action, refusal))?;
-        let done = self.on_thread(action, move || work(&place)).await?;
+        let work = move |wanted: &Wanted| work(&place, wanted);
+        let done = self.on_thread(action, work).await?;
         done.map_err(|refusal| self.refused(location, action, refusal))
     }
 
@@ -160,7 +161,7 @@ impl FilesystemStore {
     async fn on_thread<T: Send + 'static>(
         &self,
         action: &'static str,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&Wanted) -> T + Send + 'static,
     ) -> Result<T> {
         let done = match &self.pool {
             Some(pool) => {
@@ -171,13 +172,13 @@ impl FilesystemStore {
                     seconds: pool.limit().as_secs(),
                 })?
             }
-            None => tokio::task::spawn_blocking(work).await,
+            None => tokio::task::spawn_blocking(move || work(&Wanted::default())).await,
         };
         done.map_err(|stopped| self.io_error(action, io::Error::other(stopped)))
     }
 
     async fn open_file(&self, location: &Location) -> Result<(File, u64)> {
-        self.on_file(location, "open the data", roots::Place::open)
+        self.on_file(location, "open the data", |place, _| place.open())
             .await
     }
 }
@@ -226,7 +227,7 @@ impl Store for FilesystemStore {
     }
 
     async fn size(&self, location: &Location) -> Result<u64> {
-        self.on_file(location, "look up the size", roots::Place::size)
+        self.on_file(location, "look up the size", |place, _| place.size())
             .await
     }
 
@@ -235,7 +236,9 @@ impl Store for FilesystemStore {
         // for it again.
         let sync = self.syncs.folder;
         let gone = self
-            .on_file(location, "delete the data", move |place| place.remove(sync))
+            .on_file(location, "delete the data", move |place, wanted| {
+                place.remove(wanted, sync)
+            })
             .await;
         match gone {
             Err(Error::NotFound { .. }) => Ok(()),

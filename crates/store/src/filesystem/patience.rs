@@ -1,11 +1,17 @@
-//! Threads of their own for what a dead network file system would hold up for ever.
+//! Few threads, of those that all blocking work shares, for what a dead network file system would hold up for ever.
 //!
-//! A call that hangs in the kernel cannot be ended. It is left alone after a while: who asked is told, and the thread stays
-//! with the few this store may have. While all of them hang, no further call begins, and the process keeps its threads.
+//! A call that hangs in the kernel cannot be ended. It is left alone after a while: who asked is told, the work asks before it
+//! does what cannot be taken back, and the thread stays with the few this store may have. While all of them hang, no further call begins, and the process keeps its threads.
 //!
 //! Reads and writes of data are not counted here: what stalls in their midst is seen by whoever waits for the data.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     sync::Semaphore,
@@ -23,6 +29,16 @@ pub struct Patience {
     pub threads: usize,
     /// Percentage of busy threads from which on a warning is logged (`filesystem_store_threadpool_threshold`).
     pub warn_from: u64,
+}
+
+/// Whether anybody still waits for work that was begun. What cannot be taken back must not be done when nobody does.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Wanted(Arc<AtomicBool>);
+
+impl Wanted {
+    pub(super) fn is_given_up(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
 }
 
 #[derive(Debug)]
@@ -51,20 +67,30 @@ impl Pool {
     pub(super) async fn run<T: Send + 'static>(
         &self,
         store: &StoreId,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&Wanted) -> T + Send + 'static,
     ) -> Option<Result<T, JoinError>> {
+        let wanted = Wanted::default();
+        let seen = wanted.clone();
         let done = async {
             // Closed by nobody.
             let turn = Arc::clone(&self.free).acquire_owned().await.ok()?;
             self.warn_if_busy(store);
             let work = spawn_blocking(move || {
-                let done = work();
+                // It may have waited for a thread of those that all share.
+                let done = (!seen.is_given_up()).then(|| work(&seen));
                 drop(turn);
                 done
             });
-            Some(work.await)
+            match work.await {
+                Ok(done) => done.map(Ok),
+                Err(stopped) => Some(Err(stopped)),
+            }
         };
-        timeout(self.patience.limit, done).await.ok().flatten()
+        let done = timeout(self.patience.limit, done).await;
+        if done.is_err() {
+            wanted.0.store(true, Ordering::SeqCst);
+        }
+        done.ok().flatten()
     }
 
     fn warn_if_busy(&self, store: &StoreId) {
@@ -99,7 +125,7 @@ mod tests {
         let held = Arc::new(std::sync::Mutex::new(held));
         for _ in 0..5 {
             let (begun, held) = (Arc::clone(&begun), Arc::clone(&held));
-            let hangs = move || {
+            let hangs = move |_: &Wanted| {
                 begun.fetch_add(1, Ordering::SeqCst);
                 let held = held.lock().unwrap();
                 let _ = held.recv();
@@ -113,7 +139,7 @@ mod tests {
         drop(release);
         let mut answer = None;
         while answer.is_none() {
-            answer = pool.run(&store, || 7).await;
+            answer = pool.run(&store, |_| 7).await;
         }
         assert_eq!(answer.unwrap().unwrap(), 7);
         assert_eq!(begun.load(Ordering::SeqCst), 2);

@@ -16,7 +16,7 @@ use rustix::{
     io::Errno,
 };
 
-use super::incoming;
+use super::{incoming, patience::Wanted};
 
 /// Why a location leads nowhere.
 #[derive(Debug)]
@@ -161,12 +161,21 @@ impl Place {
     ///
     /// A file that is gone is only reported missing after a sync, since the removal that took it away may have failed at its
     /// own.
-    pub(super) fn remove(&self, sync: fn(&File) -> io::Result<()>) -> Result<(), Refusal> {
+    pub(super) fn remove(
+        &self,
+        wanted: &Wanted,
+        sync: fn(&File) -> io::Result<()>,
+    ) -> Result<(), Refusal> {
         let folder = File::from(self.open_folder()?);
         let removed = statat(&folder, &self.name, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(Refusal::from)
             .and_then(|stat| regular_size(&stat))
-            .and_then(|_| Ok(unlinkat(&folder, &self.name, AtFlags::empty())?));
+            .and_then(|_| match wanted.is_given_up() {
+                // Whoever gave it up may have put other data there since.
+                true => Err(Refusal::Io(io::ErrorKind::TimedOut.into())),
+                false => Ok(()),
+            })
+            .and_then(|()| Ok(unlinkat(&folder, &self.name, AtFlags::empty())?));
         if matches!(removed, Ok(()) | Err(Refusal::Missing)) {
             sync(&folder).map_err(Refusal::Io)?;
         }

@@ -49,7 +49,7 @@ async fn what_the_file_system_does_not_answer_is_given_up() {
     let stored = patient.put(&ImageId::random(), data(), None).await;
     let stored = stored.unwrap().location;
     let (release, held) = std::sync::mpsc::channel::<()>();
-    let hangs = store.on_file(&stored, "look", move |_| {
+    let hangs = store.on_file(&stored, "look", move |_, _| {
         let _ = held.recv();
         Ok(())
     });

@@ -11,7 +11,7 @@ use rustix::{
 use tokio::task::{JoinHandle, spawn_blocking};
 use vidimus_types::ImageId;
 
-use super::{FilesystemStore, incoming::Incoming};
+use super::{FilesystemStore, incoming::Incoming, patience::Wanted};
 use crate::{ByteStream, Error, Location, Result, Stored};
 
 /// How much may be written before the disk is asked to begin with it.
@@ -31,7 +31,7 @@ impl FilesystemStore {
         size_hint: Option<u64>,
     ) -> Result<Stored> {
         let (placement, image_id, is_thin) = (self.placement.clone(), *id, self.is_thin);
-        let begin = move || -> io::Result<(PathBuf, Incoming)> {
+        let begin = move |_: &Wanted| -> io::Result<(PathBuf, Incoming)> {
             let datadir = placement.choose(size_hint.unwrap_or(0))?;
             let announced = size_hint.filter(|_| !is_thin).unwrap_or(0);
             let incoming = Incoming::create(&datadir, &image_id)?
