@@ -81,7 +81,8 @@ impl Inner {
         // In a task of its own, which ends whether anybody waits for it or not.
         let clear = self.tasks.spawn(async move {
             let (images, bytes) = inner.index.clear();
-            if images > 0 {
+            // Also what an earlier one could not note, and has not unlinked yet.
+            if images > 0 || inner.index.has_cleared() {
                 let noting = Arc::clone(&inner);
                 let noted = inner.tasks.spawn_blocking(move || noting.note_clear());
                 let noted = noted.await.unwrap_or_else(|error| Err(io::Error::other(error)));
@@ -89,17 +90,22 @@ impl Inner {
                 let unlinked = inner.tasks.spawn(unlinking.unlink_all_cleared());
                 if let Err(error) = noted {
                     tracing::warn!(%error, "a clear cannot be noted, so it waits for the files to be unlinked");
-                    // It ends well, or the process ends.
-                    let _ = unlinked.await;
+                    if !unlinked.await.unwrap_or(false) {
+                        return Err(error);
+                    }
                 }
             }
-            Cleared {
+            Ok(Cleared {
                 images,
                 bytes,
                 queued: 0,
-            }
+            })
         });
-        clear.await.map_err(|_| Error::ShuttingDown)
+        let cleared = clear.await.map_err(|_| Error::ShuttingDown)?;
+        cleared.map_err(|source| Error::Io {
+            action: "clear the cache",
+            source,
+        })
     }
 
     /// Says on the disk that what lies there is cleared, in case we do not live to unlink it. Survives a power loss.
@@ -107,6 +113,7 @@ impl Inner {
         let mut clears = self.clears.lock().unwrap_or_else(PoisonError::into_inner);
         *clears += 1;
         let note = fs_err::File::create(self.layout.clearing())?.into_file();
+        // It counts by the file system's own clock, as the files do; a note that was there already is made the younger.
         note.set_modified(SystemTime::now())?;
         note.sync_all()?;
         sync_folder(self.layout.dir())
@@ -117,11 +124,13 @@ impl Inner {
     ///
     /// No holder waits for this work while there is any at its own image, or the two would wait for each other: one that
     /// verifies waits for nothing, and one that wants room for a fill begins with [`Self::finish_clear`].
-    async fn unlink_all_cleared(self: Arc<Self>) {
+    ///
+    /// Whether all of them are gone.
+    async fn unlink_all_cleared(self: Arc<Self>) -> bool {
         let inner = Arc::clone(&self);
         let idle = self.tasks.spawn_blocking(move || inner.unlink_idle());
         let Ok((held, mut all_gone)) = idle.await else {
-            return;
+            return false;
         };
         let mut held: FuturesUnordered<_> =
             held.into_iter().map(|id| self.unlink_in_turn(id)).collect();
@@ -133,13 +142,14 @@ impl Inner {
         tokio::select! {
             biased;
             // The note stays, and the next start goes on.
-            () = self.stop.cancelled() => return,
+            () = self.stop.cancelled() => return false,
             () = unlink_held => {}
         }
         let inner = Arc::clone(&self);
         let end = self.tasks.spawn_blocking(move || inner.end_clear(all_gone));
         // Otherwise the note stays.
         let _ = end.await;
+        all_gone
     }
 
     /// Unlinks the cleared files of images that nobody holds; the others, and whether all went well.
@@ -148,6 +158,7 @@ impl Inner {
         let mut all_gone = true;
         for id in self.index.cleared_ids() {
             if self.stop.is_cancelled() {
+                all_gone = false;
                 break;
             }
             match self.flights.try_acquire(&id) {

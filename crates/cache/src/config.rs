@@ -14,6 +14,6 @@ pub struct CacheConfig {
     pub stall_time: Duration,
     /// No fill starts that would leave less than this on the disk.
     pub free_space_reserve_bytes: u64,
-    /// An image of this size or more is read from a file of this machine without staying in memory behind the reader.
+    /// An image of this size or more does not stay in memory behind whoever reads, writes or verifies it for the cache.
     pub large_from_bytes: u64,
 }

@@ -2,7 +2,7 @@
 //!
 //! The writer is a task of its own, so no client can slow or stop it. It counts and hashes while it writes, and the image
 //! becomes a hit only after the bytes were verified and are on the disk for good: a crash leaves a file in `incomplete/`
-//! that the next start removes. Where the bytes come from is the caller's business; this module is handed a stream.
+//! that the next start removes. Where the bytes come from is the caller's business; this module is handed a stream, or a file.
 
 use std::{fmt, fs::File, io, os::unix::fs::FileExt, sync::Arc, time::SystemTime};
 
@@ -158,12 +158,14 @@ impl Fill {
                 Some(file) => source::clone_file(&writer, &file, size_bytes)?,
                 None => false,
             };
-            if !is_cloned {
-                source::allocate(&writer, size_bytes)?;
-            }
-            Ok((writer, reader, is_cloned))
+            let has_room = is_cloned || source::allocate(&writer, size_bytes)?;
+            Ok((writer, reader, is_cloned, has_room))
         };
-        let (writer, reader, is_cloned) = self.blocking(begin).await?;
+        let (writer, reader, is_cloned, has_room) = self.blocking(begin).await?;
+        if has_room && let Some(rights) = &mut self.rights {
+            // The disk counts it as taken already.
+            rights.reservation.wrote(size_bytes);
+        }
         // Nobody else sets it.
         let _ = self.reader.fill.file.set(Arc::new(reader));
         let hasher = self.checks.hasher().map_err(io::Error::other);
@@ -187,22 +189,20 @@ impl Fill {
 
     /// All bytes are there already. What is in the copy is hashed, for only that will be served.
     async fn read_clone(&mut self, hasher: Option<Hasher>) -> Result<Option<String>, FillFailure> {
-        let size_bytes = self.checks.size_bytes;
-        if let Some(rights) = &mut self.rights {
-            rights.reservation.wrote(size_bytes);
-        }
+        let (size_bytes, is_large) = (self.checks.size_bytes, self.is_large());
         self.reader.fill.progress.advance(size_bytes);
         self.inner.counters.cloned();
         let (Some(mut hasher), Some(file)) = (hasher, self.reader.fill.file.get().cloned()) else {
             return Ok(None);
         };
         let stop = self.inner.stop.clone();
-        self.blocking(move || {
-            // When it is stopped, nobody asks for the digest.
-            hash_file(&file, &mut hasher, || stop.is_cancelled())?;
+        let hashed = self.blocking(move || {
+            if !hash_file(&file, &mut hasher, is_large, || stop.is_cancelled())? {
+                return Ok(None);
+            }
             hasher.finish().map(Some).map_err(io::Error::other)
-        })
-        .await
+        });
+        hashed.await?.map(Some).ok_or(FillFailure::Stopped)
     }
 
     /// Writes what comes, and gives its hash.

@@ -315,7 +315,7 @@ impl Index {
 
     /// Takes all images out of the index, to be unlinked one by one; how many, and their bytes, which count until then.
     ///
-    /// At one stroke, however many there are.
+    /// At one stroke, however many there are, unless an earlier clear is still unlinking as many.
     pub(crate) fn clear(&self) -> (u64, u64) {
         let mut guard = self.lock();
         let state = &mut *guard;
@@ -326,14 +326,18 @@ impl Index {
         state.space.leaving += bytes;
         state.is_unsaved |= images > 0;
         // An image is in one of the two: none is cached again before what was cleared of it is unlinked.
-        if state.cleared.is_empty() {
+        if state.cleared.len() < records.len() {
             std::mem::swap(&mut state.cleared, &mut records);
-        } else {
-            state.cleared.extend(records.drain());
         }
+        state.cleared.extend(records.drain());
         drop(guard);
         drop((order, unreported, records));
         (images, bytes)
+    }
+
+    /// Whether files of cleared images are not unlinked yet.
+    pub(crate) fn has_cleared(&self) -> bool {
+        !self.lock().cleared.is_empty()
     }
 
     /// The cleared images whose files are not unlinked yet.

@@ -113,7 +113,7 @@ pub(crate) fn open_file(path: &Path) -> io::Result<File> {
     fs_err::File::open(path).map(fs_err::File::into_file)
 }
 
-/// Opens a file for reading if that waits for nothing, because all there is to know of it is in memory already.
+/// Opens a file for reading if its path is in memory already: on a disk of this machine that waits for nothing.
 pub(crate) fn open_at_once(path: &Path) -> Option<File> {
     // Whatever lies there under the name of an image: opening it must not wait for somebody at its other end.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;

@@ -35,7 +35,8 @@ impl Inner {
             freed.as_mut().enable();
             let missing_bytes = match self.index.take_room(size_bytes) {
                 Ok(reservation) => {
-                    // Looked at last, with everything else known: eviction gives the disk its bytes back too.
+                    // Looked at last, with everything else known: eviction gives the disk its bytes back too, unless they
+                    // were cloned and the store has them still.
                     self.check_disk(0).await?;
                     return Ok(reservation);
                 }

@@ -7,7 +7,10 @@
 use std::{
     collections::{BTreeMap, HashMap},
     io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -42,6 +45,8 @@ struct Shared {
     changing: Mutex<()>,
     waiting: Mutex<Waiting>,
     changed: Notify,
+    /// Markers were removed, and after a power cut might be back.
+    owes_sync: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -109,6 +114,7 @@ impl Queue {
                 changing: Mutex::new(()),
                 waiting: Mutex::new(waiting),
                 changed: Notify::new(),
+                owes_sync: AtomicBool::new(false),
             }),
         })
     }
@@ -138,15 +144,17 @@ impl Queue {
     pub(crate) async fn clear(&self) -> Result<u64> {
         let clear = |shared: &Shared| {
             let ids: Vec<_> = shared.waiting().order.values().copied().collect();
-            if ids.is_empty() {
+            if ids.is_empty() && !shared.owes_sync.load(Ordering::SeqCst) {
                 return Ok(0);
             }
+            shared.owes_sync.store(true, Ordering::SeqCst);
             let mut removed = 0;
             for id in ids {
                 layout::remove_file(&shared.layout.queued(&id))?;
                 removed += u64::from(shared.waiting().remove(&id));
             }
             sync_folder(&shared.layout.queue_dir())?;
+            shared.owes_sync.store(false, Ordering::SeqCst);
             Ok(removed)
         };
         self.change("empty the queue", clear).await

@@ -64,7 +64,7 @@ pub(crate) fn recover(
     })
     .map_err(failed)?;
     let cleared_at = cleared_at(layout).map_err(failed)?;
-    let mut cleared = 0_u64;
+    let (mut cleared, mut is_cleared) = (0_u64, true);
     let mut strangers = Vec::new();
     let mut stranger_count = 0_u64;
     let mut found = Vec::new();
@@ -87,15 +87,21 @@ pub(crate) fn recover(
             Err(source) => return Err(failed(source)),
         };
         if metadata.is_file() && Some(changed_ns(&metadata)) <= cleared_at {
-            layout::remove_file(entry.path().as_path()).map_err(failed)?;
-            cleared += 1;
+            match layout::remove_file(entry.path().as_path()) {
+                Ok(()) => cleared += 1,
+                // No cached image any more; its bytes are not counted until it can be removed.
+                Err(error) => {
+                    tracing::error!(image.id = %id, %error, "a cleared image cannot be removed");
+                    is_cleared = false;
+                }
+            }
         } else if metadata.is_file() {
             found.push((id, record(&metadata, known.remove(&id))));
         } else {
             tracing::warn!(image.id = %id, "named like a cached image but not a file; left alone");
         }
     }
-    if cleared_at.is_some() {
+    if cleared_at.is_some() && is_cleared {
         layout::sync_folder(layout.dir()).map_err(failed)?;
         layout::remove_file(&layout.clearing()).map_err(failed)?;
     }
@@ -121,9 +127,7 @@ pub(crate) fn recover(
 /// When a clear took place whose files were not all unlinked.
 fn cleared_at(layout: &Layout) -> io::Result<Option<i128>> {
     match fs_err::metadata(layout.clearing()) {
-        Ok(note) => Ok(Some(
-            i128::from(note.mtime()) * 1_000_000_000 + i128::from(note.mtime_nsec()),
-        )),
+        Ok(note) => Ok(Some(changed_ns(&note))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

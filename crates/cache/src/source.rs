@@ -21,7 +21,7 @@ use crate::error::FillFailure;
 pub(crate) const BATCH_BYTES: usize = 512 * 1024;
 
 /// How much of a large file is read before it is let go from memory.
-const BEHIND_BYTES: u64 = 8 * 1024 * 1024;
+pub(crate) const BEHIND_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Bytes in order.
 pub type Chunks = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -61,14 +61,15 @@ pub(crate) fn clone_file(copy: &File, source: &File, size_bytes: u64) -> io::Res
 }
 
 /// Takes the space at once: a disk that is too small says so before anything is read, and the file lies in one piece.
-pub(crate) fn allocate(file: &File, size_bytes: u64) -> io::Result<()> {
+///
+/// `false` where it cannot be taken beforehand; then the writes will tell.
+pub(crate) fn allocate(file: &File, size_bytes: u64) -> io::Result<bool> {
     if size_bytes == 0 {
-        return Ok(());
+        return Ok(true);
     }
     match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, size_bytes) {
         Err(errno @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(errno.into()),
-        // Where it cannot be taken beforehand, the writes will tell.
-        _ => Ok(()),
+        taken => Ok(taken.is_ok()),
     }
 }
 
@@ -100,12 +101,19 @@ fn read_chunk(file: &File, at: u64, is_large: bool) -> io::Result<Bytes> {
     }
     chunk.truncate(length);
     let end = at + length as u64;
-    let is_due = length < BATCH_BYTES || end.is_multiple_of(BEHIND_BYTES);
-    if is_large && is_due && end > 0 {
-        let behind = (end - 1) / BEHIND_BYTES * BEHIND_BYTES;
-        let_go(file, behind, end);
+    if is_large && (length < BATCH_BYTES || end.is_multiple_of(BEHIND_BYTES)) {
+        let_go_behind(file, end);
     }
     Ok(chunk.into())
+}
+
+/// What a reader who has come to `end` is done with, of the last so many bytes. To be asked once for each of these.
+pub(crate) fn let_go_behind(file: &File, end: u64) {
+    let_go(
+        file,
+        end.saturating_sub(1) / BEHIND_BYTES * BEHIND_BYTES,
+        end,
+    );
 }
 
 /// Takes the bytes from `start` to `end` out of memory, as far as they are on the disk and nobody is at them.
@@ -199,11 +207,12 @@ mod tests {
 
     #[test]
     fn what_cannot_be_cloned_leaves_the_copy_empty() {
-        let (source, copy) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+        // Memory shares no blocks with a disk.
+        let copy = tempfile::tempfile_in("/dev/shm").unwrap();
+        let source = tempfile::tempfile().unwrap();
         source.write_all_at(b"0123", 0).unwrap();
         assert!(!clone_file(&copy, &source, 3).unwrap(), "of another size");
-        let zeros = File::open("/dev/zero").unwrap();
-        assert!(!clone_file(&copy, &zeros, 4).unwrap());
+        assert!(!clone_file(&copy, &source, 4).unwrap());
         assert_eq!(copy.metadata().unwrap().len(), 0);
     }
 
@@ -213,7 +222,7 @@ mod tests {
         let error = allocate(&file, i64::MAX as u64 / 2).unwrap_err();
         let full = [io::ErrorKind::StorageFull, io::ErrorKind::FileTooLarge];
         assert!(full.contains(&error.kind()), "{error:?}");
-        allocate(&file, 4096).unwrap();
+        assert!(allocate(&file, 4096).unwrap());
         assert_eq!(file.metadata().unwrap().len(), 0);
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     layout,
     proof::{Checks, Expected, Proof},
     record::Stamp,
+    source::{BEHIND_BYTES, let_go_behind},
 };
 
 const READ_BYTES: usize = 1024 * 1024;
@@ -99,7 +100,8 @@ impl Inner {
         // Cleared, removed, or stopped: nobody wants to know, and whoever unlinks the file waits for this.
         let is_abandoned =
             || grant.is_doomed() || !self.index.contains(&id) || self.stop.is_cancelled();
-        match check_file(&path, checks, stamp, is_abandoned).map_err(failed)? {
+        let is_large = checks.size_bytes >= self.config.large_from_bytes;
+        match check_file(&path, checks, stamp, is_large, is_abandoned).map_err(failed)? {
             Checked::Intact(file, stamp, proof) => {
                 let file = Arc::new(file);
                 self.index.set_proven(&id, (stamp, proof), &file);
@@ -148,6 +150,7 @@ fn check_file(
     path: &Path,
     checks: &Checks,
     known: Option<Stamp>,
+    is_large: bool,
     is_abandoned: impl Fn() -> bool,
 ) -> io::Result<Checked> {
     let damaged = |reason: &str| Ok(Checked::Damaged(reason.to_owned()));
@@ -168,7 +171,7 @@ fn check_file(
             Some(_) | None => damaged("the image has no hash and the file is not known to be ours"),
         };
     };
-    if !hash_file(&file, &mut hasher, is_abandoned)? {
+    if !hash_file(&file, &mut hasher, is_large, is_abandoned)? {
         return Ok(Checked::Abandoned);
     }
     let digest = hasher.finish().map_err(io::Error::other)?;
@@ -182,10 +185,11 @@ fn check_file(
     }
 }
 
-/// Whether the file was read to its end.
+/// Whether the file was read to its end. One that `is_large` does not stay in memory behind the reader.
 pub(crate) fn hash_file(
     file: &File,
     hasher: &mut Hasher,
+    is_large: bool,
     is_abandoned: impl Fn() -> bool,
 ) -> io::Result<bool> {
     let mut buffer = vec![0; READ_BYTES];
@@ -195,6 +199,9 @@ pub(crate) fn hash_file(
             return Ok(false);
         }
         let read = file.read_at(&mut buffer, at)?;
+        if is_large && (read == 0 || at.is_multiple_of(BEHIND_BYTES)) {
+            let_go_behind(file, at);
+        }
         if read == 0 {
             return Ok(true);
         }

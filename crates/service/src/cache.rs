@@ -24,8 +24,7 @@ pub struct CacheToClear<'a> {
 impl CacheToClear<'_> {
     /// Empties the cache, the queue, or both.
     ///
-    /// Clients that are reading a cached file keep it to its end, and a fill that clients wait for goes on to serve
-    /// them; it is not published.
+    /// Clients that are reading a cached file keep it to its end, and a fill under way goes on and is cached.
     pub async fn clear(self, target: ClearTarget) -> Result<Cleared> {
         self.cache.clear(target).await.map_err(Error::internal)
     }
