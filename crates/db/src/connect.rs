@@ -23,7 +23,13 @@ use crate::{Db, Error, Inner, Result, dialect::Dialect, direct::Readers};
 const BUSY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long a caller waits for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// KiB of pages each connection of the driver keeps. There are several, and pages of images are read by others.
+const PAGES_KIB: u32 = 512;
+
+/// Statements each connection of the driver keeps prepared. One takes some ten KiB.
+const STATEMENTS: usize = 32;
 
 /// Where the database is.
 #[derive(Clone)]
@@ -130,6 +136,8 @@ fn options() -> SqliteConnectOptions {
         // In WAL mode NORMAL loses the last transactions when the power fails. A client that was told `201 Created`
         // must find its image again.
         .synchronous(SqliteSynchronous::Full)
+        .pragma("cache_size", format!("-{PAGES_KIB}"))
+        .statement_cache_capacity(STATEMENTS)
         .disable_statement_logging()
 }
 

@@ -21,9 +21,10 @@ use crate::{
 /// What hangs on an image beside its locations.
 const CHILDREN: [&str; 3] = ["image_properties", "image_tags", "image_members"];
 
-/// How long before the image itself something may have been marked that went with it.
+/// How long before the image itself a location or a property may have been marked that went with it.
 ///
-/// Compat: Glance deletes an image in several transactions, and MySQL counts seconds only.
+/// Compat: Glance marks these in transactions of their own, and MySQL counts seconds only. Tags and members get the image's own
+/// time, from Glance and from us, and whoever lost access just before the deletion must not get it back.
 const TOGETHER: TimeDelta = TimeDelta::seconds(2);
 
 /// An image that was deleted, as far as it takes to bring it back.
@@ -214,21 +215,24 @@ impl Images<'_> {
                 found: found.parse().unwrap_or(ImageStatus::Deleted),
             });
         }
-        let since = deleted_at.map(|time| dialect.time(time - TOGETHER));
-        let with_it = |update: &mut UpdateStatement| {
-            if let Some(since) = &since {
-                update.and_where(Expr::col("deleted_at").gte(since.clone()));
+        let with_it = |update: &mut UpdateStatement, before: TimeDelta| {
+            if let Some(time) = deleted_at {
+                update.and_where(Expr::col("deleted_at").gte(dialect.time(time - before)));
             }
         };
         let mut locations = locations::revive(id);
-        with_it(&mut locations);
+        with_it(&mut locations, TOGETHER);
         if tx.execute(&locations).await?.rows_affected() == 0 {
             tx.rollback().await?;
             return Err(Error::DataGone(*id));
         }
         for table in CHILDREN {
             let mut children = dug_up(table, id);
-            with_it(&mut children);
+            let before = match table {
+                "image_properties" => TOGETHER,
+                _ => TimeDelta::zero(),
+            };
+            with_it(&mut children, before);
             tx.execute(&children).await?;
         }
         tx.commit().await?;

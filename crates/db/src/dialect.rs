@@ -38,6 +38,9 @@ pub(crate) fn now() -> DateTime<Utc> {
 // driver would write as many digits as are needed.
 const SQLITE_TIME: &str = "%Y-%m-%d %H:%M:%S%.6f";
 
+/// The end of the last year that is written with four digits.
+const LAST_TIME: DateTime<Utc> = DateTime::from_timestamp_micros(253_402_300_799_999_999).unwrap();
+
 impl Dialect {
     pub(crate) fn backend(self) -> DbBackend {
         match self {
@@ -45,10 +48,14 @@ impl Dialect {
         }
     }
 
-    /// A point in time as a value to bind.
+    /// A point in time as a value to bind. Whatever comes after the year 9999 is its end: it has no text that sorts behind
+    /// all others.
     pub(crate) fn time(self, time: DateTime<Utc>) -> Value {
         match self {
-            Self::Sqlite => time.format(SQLITE_TIME).to_string().into(),
+            Self::Sqlite => Ord::min(time, LAST_TIME)
+                .format(SQLITE_TIME)
+                .to_string()
+                .into(),
         }
     }
 

@@ -15,11 +15,12 @@ use std::{
 
 use futures_util::FutureExt;
 use rusqlite::{Connection, ErrorCode, OpenFlags, StatementStatus, ToSql, config::DbConfig};
-use sea_orm::{DbErr, Statement, Value};
+use sea_orm::{ConnAcquireErr, DbErr, Statement, Value};
 use tokio::sync::Semaphore;
 
 use crate::{
     Error, Result,
+    connect::ACQUIRE_TIMEOUT,
     crowds::Crowds,
     kept::{Asked, Found, Kept},
     source::{Columns, Source},
@@ -31,8 +32,8 @@ const PATIENCE: Duration = Duration::from_millis(2);
 /// How often a query looks at the clock, in steps of SQLite's machine: about each twenty microseconds.
 const STEPS_BETWEEN_LOOKS: i32 = 1000;
 
-/// KiB of pages each connection keeps.
-const PAGES_KIB: i32 = 8 * 1024;
+/// KiB of pages each connection keeps. What is not there is in the kernel's memory, a system call away.
+const PAGES_KIB: i32 = 4 * 1024;
 
 /// Statements each connection keeps prepared. Filters make many, of which few are asked often.
 const STATEMENTS: usize = 64;
@@ -50,7 +51,7 @@ pub(crate) struct Readers {
     /// How many of them. Each keeps memory, and beside the threads of the runtime only those that ask for long lists need one.
     most_idle: usize,
     /// How many queries that take long may run at the same time.
-    slow: Semaphore,
+    slow: Arc<Semaphore>,
     crowds: Arc<Crowds>,
     /// Whether the database has the indexes of ours, when it was last looked at.
     are_indexed: Arc<AtomicBool>,
@@ -86,12 +87,12 @@ impl Readers {
             busy_timeout,
             idle: Mutex::new(Some(Vec::new())),
             most_idle: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
-            slow: Semaphore::new(most_slow.max(1) as usize),
+            slow: Arc::new(Semaphore::new(most_slow.max(1) as usize)),
             crowds: Arc::default(),
             are_indexed: Arc::default(),
             steps: AtomicU64::new(0),
         };
-        let first = readers.connect()?;
+        let first = readers.connect(None)?;
         readers.give_back(first);
         Ok(readers)
     }
@@ -107,52 +108,87 @@ impl Readers {
         &self.are_indexed
     }
 
-    /// Closes the connections; those in use, when they come back.
+    /// Closes the connections; those in use, when they come back. Nothing is read any more.
     pub(crate) fn close(&self) {
         self.idle().take();
+        self.slow.close();
     }
 
     pub(crate) async fn look(self: &Arc<Self>, look: impl Look) -> Result<Found> {
-        if let Some(found) = self.look_now(&look, Some(PATIENCE))? {
-            return Ok(found);
+        match self.look_now(&look, Some(PATIENCE)) {
+            Err(Failure::OutOfTime) => {}
+            Ok(found) => return Ok(found),
+            Err(Failure::Asked(error)) => return Err(error),
         }
-        let closed = || Error::Database(DbErr::Custom("the database is being closed".to_owned()));
-        let _turn = self.slow.acquire().await.map_err(|_| closed())?;
+        let turn = Arc::clone(&self.slow).acquire_owned();
+        let turn = tokio::time::timeout(ACQUIRE_TIMEOUT, turn)
+            .await
+            .map_err(|_| Error::Busy(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))?
+            .map_err(|_| closed())?;
         let readers = Arc::clone(self);
-        let look = tokio::task::spawn_blocking(move || readers.look_now(&look, None));
-        look.await.map_err(|_| closed())??.ok_or_else(closed)
+        let look = tokio::task::spawn_blocking(move || {
+            // Held here, because the query goes on when whoever asked has left.
+            let _turn = turn;
+            readers.look_now(&look, None)
+        });
+        match look.await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(Failure::OutOfTime)) => Err(Error::Interrupted),
+            Ok(Err(Failure::Asked(error))) => Err(error),
+            Err(stopped) => Err(Error::Database(DbErr::Custom(stopped.to_string()))),
+        }
     }
 
-    /// `None` if the patience was not enough.
-    fn look_now(&self, look: &impl Look, patience: Option<Duration>) -> Result<Option<Found>> {
-        let reader = match self.idle().as_mut().and_then(Vec::pop) {
-            Some(reader) => reader,
-            None => self.connect()?,
+    /// Without patience it takes as long as it takes; with it, nothing is waited for either.
+    fn look_now(&self, look: &impl Look, patience: Option<Duration>) -> Result<Found, Failure> {
+        match self.try_now(look, patience) {
+            Err(Failure::Asked(Error::Busy(_))) if patience.is_some() => Err(Failure::OutOfTime),
+            found => found,
+        }
+    }
+
+    fn try_now(&self, look: &impl Look, patience: Option<Duration>) -> Result<Found, Failure> {
+        let idle = self.idle().as_mut().map(Vec::pop);
+        let reader = match idle {
+            Some(Some(reader)) => reader,
+            Some(None) => self.connect(patience)?,
+            None => return Err(closed().into()),
         };
-        // Whatever is wrong with a connection goes with it: after an error it is not given back.
+        let found = self.ask(&reader, look, patience);
+        // Whatever is wrong with a connection goes with it.
+        let is_sound = !matches!(
+            found,
+            Err(Failure::Asked(
+                Error::Database(_) | Error::Busy(_) | Error::StorageFull(_)
+            ))
+        );
+        if is_sound {
+            self.give_back(reader);
+        }
+        found
+    }
+
+    fn ask(
+        &self,
+        reader: &Reader,
+        look: &impl Look,
+        patience: Option<Duration>,
+    ) -> Result<Found, Failure> {
+        reader.set_patience(patience, self.busy_timeout)?;
         let version = reader.version()?;
         let kept = look
             .asked()
             .and_then(|asked| reader.kept().get(version, asked));
         if let Some(found) = kept {
-            self.give_back(reader);
-            return Ok(Some(found));
+            return Ok(found);
         }
-        reader.set_patience(patience)?;
         let found = reader.look(look);
         let steps = reader.steps.swap(0, Ordering::Relaxed);
         self.steps.fetch_add(steps, Ordering::Relaxed);
-        let found = match found {
-            Ok(found) => {
-                if let Some(asked) = look.asked() {
-                    reader.kept().put(version, asked, &found);
-                }
-                Some(found)
-            }
-            Err(Failure::OutOfTime) => None,
-            Err(Failure::Asked(error)) => return Err(error),
-        };
-        self.give_back(reader);
+        let found = found?;
+        if let Some(asked) = look.asked() {
+            reader.kept().put(version, asked, &found);
+        }
         Ok(found)
     }
 
@@ -171,11 +207,11 @@ impl Readers {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn connect(&self) -> Result<Reader> {
+    fn connect(&self, patience: Option<Duration>) -> Result<Reader> {
         // Readers of a file in WAL mode write into the shared memory beside it; `query_only` keeps them off the file.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(self.busy_timeout)?;
+        connection.busy_timeout(busy_timeout(patience, self.busy_timeout))?;
         connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "cache_size", -PAGES_KIB)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -194,6 +230,24 @@ impl Readers {
 enum Failure {
     OutOfTime,
     Asked(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Interrupted => Self::OutOfTime,
+            error => Self::Asked(error),
+        }
+    }
+}
+
+fn closed() -> Error {
+    Error::Database(DbErr::Custom("the database is being closed".to_owned()))
+}
+
+/// How long a lock is waited for. SQLite sleeps meanwhile, and does not look at the clock.
+fn busy_timeout(patience: Option<Duration>, usual: Duration) -> Duration {
+    patience.map_or(usual, |_| Duration::ZERO)
 }
 
 impl Reader {
@@ -222,28 +276,27 @@ impl Reader {
         self.are_indexed.load(Ordering::Relaxed)
     }
 
-    fn set_patience(&self, patience: Option<Duration>) -> Result<()> {
+    fn set_patience(&self, patience: Option<Duration>, usual: Duration) -> Result<()> {
         let end = patience.map(|patience| Instant::now() + patience);
         let is_over = end.map(|end| move || Instant::now() > end);
-        self.connection()
-            .progress_handler(STEPS_BETWEEN_LOOKS, is_over)?;
+        let connection = self.connection();
+        connection.busy_timeout(busy_timeout(patience, usual))?;
+        connection.progress_handler(STEPS_BETWEEN_LOOKS, is_over)?;
         Ok(())
     }
 
-    fn look(&self, look: &impl Look) -> Result<Found, Failure> {
-        self.execute("BEGIN").map_err(Failure::Asked)?;
+    fn look(&self, look: &impl Look) -> Result<Found> {
+        self.execute("BEGIN")?;
         // Only the driver makes anybody wait.
         let found = look.look(&Source::Direct(self)).now_or_never();
         let found = found.unwrap_or(Err(Error::Interrupted));
         // The answer is there; its time being over is no reason to lose it.
-        let ended = self
-            .set_patience(None)
-            .and_then(|()| self.execute("COMMIT"));
-        match found {
-            Ok(found) => ended.map(|()| found).map_err(Failure::Asked),
-            Err(Error::Interrupted) => Err(Failure::OutOfTime),
-            Err(error) => Err(Failure::Asked(error)),
-        }
+        let untimed = self.connection().progress_handler(0, None::<fn() -> bool>);
+        let ended = self.execute("COMMIT");
+        let found = found?;
+        untimed?;
+        ended?;
+        Ok(found)
     }
 
     fn execute(&self, sql: &'static str) -> Result<()> {
@@ -289,14 +342,17 @@ impl Reader {
         for (at, value) in values.enumerate() {
             statement.raw_bind_parameter(at + 1, value?)?;
         }
+        // Never put back to nothing: by this number SQLite knows when to look at the clock, and a statement that is short
+        // and comes often would never get there.
+        let before = statement.get_status(StatementStatus::VmStep);
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next()? {
             each(Columns::Direct(row))?;
         }
         drop(rows);
-        let steps = statement.reset_status(StatementStatus::VmStep);
-        let steps = u64::try_from(steps).unwrap_or(0);
-        self.steps.fetch_add(steps, Ordering::Relaxed);
+        let after = statement.get_status(StatementStatus::VmStep);
+        let steps = after.wrapping_sub(before).cast_unsigned();
+        self.steps.fetch_add(steps.into(), Ordering::Relaxed);
         Ok(())
     }
 }

@@ -74,7 +74,7 @@ impl ImageRecord {
 }
 
 /// How many bytes of images a connection keeps, about.
-const MOST_BYTES: usize = 8 << 20;
+const MOST_BYTES: usize = 4 << 20;
 
 /// Longer lists are read to the end by somebody who then has them; nobody asks for the same one again.
 const LONGEST: usize = 200;
