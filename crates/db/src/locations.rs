@@ -50,11 +50,40 @@ impl<'a> Locations<'a> {
     /// Images that wait with all they have are not among these: they can still be restored, and
     /// [`Images::awaiting_scrub`](crate::Images::awaiting_scrub) names them.
     pub async fn pending(&self, since: &Since) -> Result<Vec<(ImageId, LocationRecord)>> {
-        let dialect = self.db.dialect();
-        let before = |time: DateTime<Utc>| {
-            Expr::col(("image_locations", "deleted_at")).lte(dialect.time(time))
+        let mut select = self.select_pending(since);
+        select.order_by(("image_locations", "id"), Order::Asc);
+        let rows = self.db.inner.readers.query_all(&select).await?;
+        let read = |row: &QueryResult| {
+            let location = record::location(row)?;
+            let image: String = row.try_get("", "image_id")?;
+            let image = image.parse().map_err(|_| Error::Corrupt {
+                table: "image_locations",
+                row: location.id.to_string(),
+                column: "image_id",
+            })?;
+            Ok((image, location))
         };
-        let select = Query::select()
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            found.extend(skip(read(row))?);
+        }
+        Ok(found)
+    }
+
+    /// Whether a location is still one of [`Self::pending`]. Its image may have been brought back meanwhile.
+    pub async fn is_pending(&self, location: i64, since: &Since) -> Result<bool> {
+        let mut select = self.select_pending(since);
+        select.and_where(Expr::col(("image_locations", "id")).eq(location));
+        Ok(self.db.inner.readers.query_one(&select).await?.is_some())
+    }
+
+    fn select_pending(&self, since: &Since) -> SelectStatement {
+        let dialect = self.db.dialect();
+        let before = |table: &'static str, column: &'static str, time: DateTime<Utc>| {
+            Expr::col((table, column)).lte(dialect.time(time))
+        };
+        let is_deleted = |deleted: bool| Expr::col(("images", "deleted")).eq(deleted);
+        Query::select()
             .column(("image_locations", "image_id"))
             .columns(
                 record::LOCATION_COLUMNS
@@ -74,33 +103,22 @@ impl<'a> Locations<'a> {
                 Cond::any()
                     .add(
                         Cond::all()
-                            .add(Expr::col(("images", "deleted")).eq(true))
-                            .add(before(since.images)),
+                            .add(is_deleted(true))
+                            .add(before("image_locations", "deleted_at", since.images))
+                            // Whoever claims the image says so here; the locations were marked long before.
+                            .add(Expr::col(("images", "updated_at")).is_null().or(before(
+                                "images",
+                                "updated_at",
+                                since.images,
+                            ))),
                     )
-                    .add(
-                        Cond::all()
-                            .add(Expr::col(("images", "deleted")).eq(false))
-                            .add(before(since.copies)),
-                    ),
+                    .add(Cond::all().add(is_deleted(false)).add(before(
+                        "image_locations",
+                        "deleted_at",
+                        since.copies,
+                    ))),
             )
-            .order_by(("image_locations", "id"), Order::Asc)
-            .to_owned();
-        let rows = self.db.inner.readers.query_all(&select).await?;
-        let read = |row: &QueryResult| {
-            let location = record::location(row)?;
-            let image: String = row.try_get("", "image_id")?;
-            let image = image.parse().map_err(|_| Error::Corrupt {
-                table: "image_locations",
-                row: location.id.to_string(),
-                column: "image_id",
-            })?;
-            Ok((image, location))
-        };
-        let mut found = Vec::with_capacity(rows.len());
-        for row in &rows {
-            found.extend(skip(read(row))?);
-        }
-        Ok(found)
+            .to_owned()
     }
 
     /// Puts a location back that was taken off an image, as long as its data is there and the image lives; else `false`.
@@ -122,18 +140,16 @@ impl<'a> Locations<'a> {
         Ok(changed > 0)
     }
 
-    /// Whether some image still lives on the data at this address, which then must not be removed.
-    ///
-    /// No index helps with this: it reads all locations.
-    pub async fn exists_active(&self, url: &str) -> Result<bool> {
-        let select = Query::select()
-            .column("id")
-            .from("image_locations")
-            .and_where(Expr::col("value").eq(url))
-            .and_where(self.db.dialect().is_false(("image_locations", "deleted")))
-            .limit(1)
-            .to_owned();
+    /// Whether an image lives on the data at this address, which then must not be removed: it was put there anew.
+    pub async fn is_in_use(&self, image: &ImageId, url: &str) -> Result<bool> {
+        let mut select = of_image(self.db.dialect(), image);
+        select.and_where(Expr::col("value").eq(url));
         Ok(self.db.inner.readers.query_one(&select).await?.is_some())
+    }
+
+    /// What is still to be removed of an image.
+    pub async fn pending_of(&self, image: &ImageId) -> Result<Vec<LocationRecord>> {
+        pending_of(&self.db.inner.readers, image).await
     }
 }
 

@@ -281,6 +281,15 @@ impl<'a> Tasks<'a> {
         Ok(changed > 0)
     }
 
+    /// Notes that a task which was not begun waits on; `false` if it was begun or given up.
+    pub async fn still_waits(&self, id: &str) -> Result<bool> {
+        let tx = self.db.write().await?;
+        let update = self.change(id, &[TaskStatus::Pending]);
+        let changed = tx.execute(&update).await?.rows_affected();
+        tx.commit().await?;
+        Ok(changed > 0)
+    }
+
     /// Ends a task; `false` if it has ended already.
     pub async fn finish(&self, id: &str, end: &TaskEnd) -> Result<bool> {
         let tx = self.db.write().await?;

@@ -9,7 +9,7 @@ use thiserror::Error;
 use vidimus_auth::Denied;
 use vidimus_keys as keys;
 use vidimus_store as store;
-use vidimus_types::{ByteRange, ImageId, ImageStatus};
+use vidimus_types::{ByteRange, ImageId, ImageStatus, StoreId};
 
 use crate::{metadefs, quota::Shortage};
 
@@ -229,6 +229,16 @@ pub enum Error {
     /// A store is not permitted to remove the data of the image.
     #[error("You cannot delete file {0}")]
     RemovalDenied(ImageId),
+    /// Other data of the image lies where the new is to go, and does not go away.
+    #[error(
+        "The data that was deleted from store {store} is still being removed; try again later to put data of image {image} there."
+    )]
+    StillRemoving {
+        /// The image.
+        image: ImageId,
+        /// The store.
+        store: StoreId,
+    },
     /// The image does not wait for its data to be removed, so there is nothing to take back.
     #[error("cannot restore the image from {0} to active (wanted from_state=pending_delete)")]
     NotRestorable(ImageStatus),
@@ -503,6 +513,7 @@ impl Error {
             | Self::InUse(_)
             | Self::CopyInUse(_)
             | Self::HasSnapshots
+            | Self::StillRemoving { .. }
             | Self::NotRestorable(_)
             | Self::NothingToRestore(_)
             | Self::NotCentralized => Kind::Conflict,

@@ -219,10 +219,12 @@ impl ImageService {
         }
         // A client that leaves now must not stop the removal half-way.
         let service = self.clone();
+        let removing = self.removing(&taken);
         let removal = self.parts.tasks.spawn(async move {
             for location in &taken {
                 service.remove_data(&id, location).await;
             }
+            drop(removing);
         });
         removal.await.map_err(Error::internal)
     }

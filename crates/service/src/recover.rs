@@ -13,12 +13,10 @@ pub struct Recovery {
     pub leftovers: u64,
     /// Imports and stagings that had not finished; their images are where they can be imported again.
     pub imports: usize,
-    /// Deleted images and copies whose data was still there.
-    pub removals: usize,
 }
 
 impl ImageService {
-    /// Undoes uploads that a crash cut off, and finishes deletions it interrupted.
+    /// Undoes uploads and imports that a crash cut off. Deletions it interrupted are finished by the scrubber, behind the start.
     ///
     /// Uploads found in `saving` are only touched where this process alone uses the database; elsewhere another node
     /// may be in the middle of one.
@@ -52,8 +50,6 @@ impl ImageService {
         }
         if self.config().sole_user_of_database {
             recovery.imports = self.recover_imports(true).await? + self.recover_staging().await?;
-        } else {
-            self.resume_hashes().await?;
         }
         match self.parts.staging.recover().await {
             Ok(recovered) => recovery.leftovers += recovered.files,
@@ -65,8 +61,6 @@ impl ImageService {
             }
         }
         recovery.leftovers += self.clear_staging().await?;
-        let scrubbed = self.scrub().await?;
-        recovery.removals = scrubbed.images + scrubbed.locations;
         Ok(recovery)
     }
 }

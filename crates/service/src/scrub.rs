@@ -13,7 +13,7 @@ use chrono::{TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 use vidimus_db::{self as db, Since};
 use vidimus_store as store;
-use vidimus_types::ImageId;
+use vidimus_types::{ImageId, StoreId};
 
 use crate::{Error, ImageService, LocationRecord, Result, locations::place};
 
@@ -43,11 +43,18 @@ impl Removals {
     }
 }
 
-/// Keeps the scrubber away from locations as long as it lives.
+/// Keeps others away from locations as long as it lives: those that nobody had in hand before.
 #[derive(Debug)]
 pub(crate) struct Removing {
     removals: Removals,
     rows: Vec<i64>,
+}
+
+impl Removing {
+    /// Whether somebody else has all of them in hand.
+    fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
 }
 
 impl Drop for Removing {
@@ -100,12 +107,35 @@ impl ImageService {
     ///
     /// To be asked before the rows change, which is when the scrubber sees them.
     pub(crate) fn removing(&self, locations: &[LocationRecord]) -> Removing {
-        let rows: Vec<i64> = locations.iter().map(|location| location.id).collect();
-        self.parts.removals.lock().extend(rows.iter().copied());
-        Removing {
-            removals: self.parts.removals.clone(),
-            rows,
+        let removals = self.parts.removals.clone();
+        let rows = {
+            let mut taken = removals.lock();
+            let rows = locations.iter().map(|location| location.id);
+            rows.filter(|row| taken.insert(*row)).collect()
+        };
+        Removing { removals, rows }
+    }
+
+    /// Removes what is still to be removed of an image from a store, before other data of the image comes there. A store may
+    /// keep both at the same place, and what is removed later would be the new.
+    pub(crate) async fn make_way(&self, id: &ImageId, store: &StoreId) -> Result<()> {
+        for location in self.parts.db.locations().pending_of(id).await? {
+            let found = self.parts.stores.find(&place(&location));
+            if !found.is_ok_and(|found| found.id() == store) {
+                continue;
+            }
+            let removing = self.removing(std::slice::from_ref(&location));
+            let removal = self.try_remove_data(id, &location);
+            let is_gone =
+                !removing.is_empty() && removal.await.map_err(|refusal| refusal.of_copy(id))?;
+            if !is_gone {
+                return Err(Error::StillRemoving {
+                    image: *id,
+                    store: store.clone(),
+                });
+            }
         }
+        Ok(())
     }
 
     /// Removes data whose image is gone, then forgets where it was. What fails now is found again by its row.
@@ -132,6 +162,18 @@ impl ImageService {
         location: &LocationRecord,
     ) -> Result<bool, Refusal> {
         let place = place(location);
+        let rows = self.parts.db.locations();
+        match rows.is_in_use(id, &location.url).await {
+            Ok(false) => {}
+            Ok(true) => {
+                self.finish_removal(id, location).await;
+                return Ok(true);
+            }
+            Err(error) => {
+                tracing::warn!(image.id = %id, error = &error as &dyn std::error::Error, "image data not removed, will try again");
+                return Ok(false);
+            }
+        }
         let removed = match self.parts.stores.find(&place) {
             Ok(store) if !store.capabilities().can_delete => Ok(()),
             Ok(store) => store.delete(&place).await,
@@ -145,10 +187,15 @@ impl ImageService {
             tracing::warn!(image.id = %id, error = &error as &dyn std::error::Error, "image data not removed, will try again");
             return Ok(false);
         }
+        self.finish_removal(id, location).await;
+        Ok(true)
+    }
+
+    /// Forgets where data was. If that fails it is removed once more, which does no harm.
+    async fn finish_removal(&self, id: &ImageId, location: &LocationRecord) {
         if let Err(error) = self.parts.db.locations().finish_delete(location.id).await {
             tracing::warn!(image.id = %id, error = &error as &dyn std::error::Error, "the removed location is still in the database");
         }
-        Ok(true)
     }
 
     /// Removes what should be gone: data that a crash or a failing store left, and the images that have waited long enough,
@@ -188,9 +235,12 @@ impl ImageService {
             copies: ago(copies),
         };
         let mut scrubbed = Scrubbed::default();
-        for (id, location) in self.parts.db.locations().pending(&since).await? {
-            // Looked at one by one: a removal may have begun since the rows were read.
-            if self.parts.removals.lock().contains(&location.id) {
+        let rows = self.parts.db.locations();
+        for (id, location) in rows.pending(&since).await? {
+            // Looked at one by one, and in this order: since the rows were read a removal may have begun, or one that was
+            // under way been refused, and the image is back.
+            let removing = self.removing(std::slice::from_ref(&location));
+            if removing.is_empty() || !rows.is_pending(location.id, &since).await? {
                 continue;
             }
             if self.remove_data(&id, &location).await {

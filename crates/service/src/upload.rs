@@ -177,6 +177,7 @@ impl ImageService {
         };
         let (watch, data) = Watch::over(data, limits, wanted)?;
 
+        self.make_way(&record.id, store).await?;
         let store = self.parts.stores.get(store)?;
         let stored = match store.put(&record.id, data, expected).await {
             Ok(stored) => stored,

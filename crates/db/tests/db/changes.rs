@@ -289,7 +289,7 @@ async fn deleting_hides_at_once_and_leaves_a_trace_of_the_data() {
         .await
         .unwrap();
     let url = &image.locations[0].url;
-    assert!(test.locations().exists_active(url).await.unwrap());
+    assert!(test.locations().is_in_use(&image.id, url).await.unwrap());
 
     let left = test
         .images()
@@ -323,7 +323,7 @@ async fn deleting_hides_at_once_and_leaves_a_trace_of_the_data() {
             .await;
         assert_eq!(dead, [1], "{table}");
     }
-    assert!(!test.locations().exists_active(url).await.unwrap());
+    assert!(!test.locations().is_in_use(&image.id, url).await.unwrap());
 
     assert_eq!(test.pending().await, [(image.id, left[0].clone())]);
     test.locations().finish_delete(left[0].id).await.unwrap();

@@ -138,6 +138,29 @@ async fn what_is_put_aside_is_hidden_and_can_be_restored() {
 }
 
 #[tokio::test]
+async fn who_lost_access_just_before_the_deletion_does_not_get_it_back() {
+    let test = TestDb::new().await;
+    let image = furnished(&test).await;
+    test.members().remove(&image.id, "friend").await.unwrap();
+    let changes = ImageChanges {
+        tags: Some(Vec::new()),
+        ..ImageChanges::default()
+    };
+    let images = test.images();
+    images
+        .update(&image.id, ImageStatus::Active, &changes)
+        .await
+        .unwrap();
+    images
+        .delete(&image.id, ImageStatus::Active, ImageStatus::PendingDelete)
+        .await
+        .unwrap();
+    images.restore(&image.id).await.unwrap();
+    assert_eq!(living_members(&test).await, [0]);
+    assert!(get(&test, &image.id).await.tags.is_empty());
+}
+
+#[tokio::test]
 async fn who_scrubs_claims_first() {
     let test = TestDb::new().await;
     let image = furnished(&test).await;
@@ -166,6 +189,18 @@ async fn who_scrubs_claims_first() {
         "after a crash nobody knows of it"
     );
     assert!(pending(an_hour_ago).await.is_empty());
+    // The locations were marked an hour ago, and the image has just been claimed: somebody is at it.
+    let long_ago = "UPDATE image_locations SET deleted_at = '2026-01-01 00:00:00.000000'";
+    test.sql(long_ago, []).await;
+    assert!(pending(an_hour_ago).await.is_empty());
+    let is_pending = async |time| {
+        let locations = test.locations();
+        locations
+            .is_pending(claimed[0].id, &since(time))
+            .await
+            .unwrap()
+    };
+    assert!(is_pending(later()).await && !is_pending(an_hour_ago).await);
 
     images.release_scrub(&image.id).await.unwrap();
     assert_eq!(images.awaiting_scrub(later()).await.unwrap(), [image.id]);

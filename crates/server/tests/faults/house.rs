@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -108,9 +109,8 @@ fn contents(workers: &[Worker]) -> BTreeMap<ImageId, Vec<u8>> {
     active.collect()
 }
 
-/// A file for each active image with exactly its bytes, and no other file.
+/// A file for each active image with exactly its bytes, and soon no other file: deletions are finished behind the start.
 fn check_store(dir: &Path, contents: &BTreeMap<ImageId, Vec<u8>>) {
-    let files = files_below(dir);
     for (id, bytes) in contents {
         let path = dir.join(id.as_str());
         assert!(
@@ -119,11 +119,21 @@ fn check_store(dir: &Path, contents: &BTreeMap<ImageId, Vec<u8>>) {
             path.display()
         );
     }
-    let strangers: Vec<_> = files
-        .iter()
-        .filter(|path| !contents.keys().any(|id| **path == dir.join(id.as_str())))
-        .collect();
-    assert!(strangers.is_empty(), "left in the store: {strangers:?}");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let strangers: Vec<_> = files_below(dir)
+            .into_iter()
+            .filter(|path| !contents.keys().any(|id| *path == dir.join(id.as_str())))
+            .collect();
+        if strangers.is_empty() {
+            return;
+        }
+        assert!(
+            Instant::now() < deadline,
+            "left in the store: {strangers:?}"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Copies are whole, of active images, and the ones the API tells of; what was queued is queued or cached.

@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
+use vidimus_db::{ImageChanges, LocationChanges};
 use vidimus_service::{Error, ImageRecord, Kind, ScrubConfig, Scrubbed, ServiceConfig};
-use vidimus_types::{Change, ImageId, Operation, PatchDialect};
+use vidimus_types::{Change, ImageId, ImageStatus, Operation, PatchDialect};
 
 use crate::support::{Removals, Site, noise, read, until};
 
@@ -218,25 +219,73 @@ async fn a_crash_of_the_scrubber_before_the_data_is_gone_is_ended_by_the_next_st
         assert_eq!(site.stored_files().len(), 1);
     }
     let site = site.restart().await;
+    site.service.scrub().await.unwrap();
     assert!(site.stored_files().is_empty());
     assert!(site.pending().await.is_empty());
 }
 
 #[tokio::test]
-async fn the_server_scrubs_by_itself_unless_told_not_to() {
-    for is_own_work in [true, false] {
-        let mut config = delayed(Duration::ZERO);
-        config.scrub.interval = Duration::from_millis(20);
-        config.scrub.is_own_work = is_own_work;
-        let site = Site::with(config).await;
-        let id = site.active(b"data").await;
-        site.service.delete_image(&site.ctx, &id).await.unwrap();
-        if is_own_work {
-            let _workers = site.service.start_workers();
-            until("the data is gone", async || site.stored_files().is_empty()).await;
-        } else {
-            assert_eq!(site.service.scrub().await.unwrap(), Scrubbed::default());
-            site.service.restore_image(&id).await.unwrap();
-        }
-    }
+async fn what_comes_back_while_others_are_removed_keeps_its_data() {
+    let site = Site::new().await;
+    let (other, back) = (site.active(b"other").await, site.active(b"back").await);
+    let delete = async |id| {
+        let images = site.db.images();
+        images
+            .delete(id, ImageStatus::Active, ImageStatus::Deleted)
+            .await
+            .unwrap()
+    };
+    delete(&other).await;
+    let deletion = delete(&back).await;
+    let scrub = {
+        let gate = site.store.removal_gate.write().await;
+        let service = site.service.clone();
+        let scrub = tokio::spawn(async move { service.scrub().await });
+        until("the rows are read", async || {
+            site.store.removals_begun() == 1
+        })
+        .await;
+        let images = site.db.images();
+        assert!(images.undo_delete(&deletion).await.unwrap());
+        drop(gate);
+        scrub
+    };
+    assert_eq!(scrub.await.unwrap().unwrap().locations, 1);
+    assert_eq!(site.stored_files(), [site.file_of(&back)]);
+    assert_eq!(site.status(&back).await, "active");
+}
+
+#[tokio::test]
+async fn new_data_is_not_removed_in_place_of_what_was_deleted() {
+    let site = Site::new().await;
+    let id = site.active(b"old").await;
+    site.store.set_removals(Removals::Fail);
+    // As an import leaves the image that failed and could not remove what it had stored.
+    let copy = show(&site, &id).await.locations[0].id;
+    let emptied = ImageChanges {
+        locations: Some(LocationChanges {
+            seen: vec![copy],
+            remove: vec![copy],
+            ..LocationChanges::default()
+        }),
+        ..ImageChanges::default()
+    };
+    let (images, from) = (site.db.images(), ImageStatus::Active);
+    images.update(&id, from, &emptied).await.unwrap();
+    let queued = images.transition(&id, from, ImageStatus::Queued).await;
+    assert!(queued.unwrap());
+    assert_eq!(site.pending().await.len(), 1);
+    let refused = site.upload(&id, b"new").await.unwrap_err();
+    assert!(
+        matches!(refused, Error::StillRemoving { .. }),
+        "{refused:?}"
+    );
+    assert_eq!(refused.kind(), Kind::Conflict);
+    assert_eq!(site.status(&id).await, "queued");
+
+    site.store.set_removals(Removals::Fine);
+    site.upload(&id, b"new").await.unwrap();
+    assert!(site.pending().await.is_empty());
+    site.service.scrub().await.unwrap();
+    assert_eq!(std::fs::read(site.file_of(&id)).unwrap(), b"new");
 }

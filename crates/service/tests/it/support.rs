@@ -57,6 +57,7 @@ pub struct FaultyStore {
     inner: FilesystemStore,
     pub opens: AtomicU64,
     removals: std::sync::Mutex<Removals>,
+    removals_begun: AtomicU64,
     /// Held for writing, it keeps removals from beginning.
     pub removal_gate: tokio::sync::RwLock<()>,
     /// Held for writing, it keeps reads from beginning.
@@ -71,6 +72,11 @@ impl FaultyStore {
 
     pub fn set_removals(&self, removals: Removals) {
         *self.removals.lock().unwrap() = removals;
+    }
+
+    /// How many removals were asked for, whatever became of them.
+    pub fn removals_begun(&self) -> u64 {
+        self.removals_begun.load(Ordering::SeqCst)
     }
 
     pub fn opens(&self) -> u64 {
@@ -158,6 +164,7 @@ impl Store for FaultyStore {
     }
 
     async fn delete(&self, location: &Location) -> vidimus_store::Result<()> {
+        self.removals_begun.fetch_add(1, Ordering::SeqCst);
         drop(self.removal_gate.read().await);
         let (store, place) = (self.inner.id().clone(), location.label());
         let action = "delete the data";
@@ -255,6 +262,7 @@ impl Site {
         let store = Arc::new(FaultyStore {
             inner: inner.unwrap(),
             opens: AtomicU64::new(0),
+            removals_begun: AtomicU64::new(0),
             removals: std::sync::Mutex::new(Removals::Fine),
             removal_gate: tokio::sync::RwLock::new(()),
             gate: tokio::sync::RwLock::new(()),

@@ -185,6 +185,7 @@ async fn a_crash_during_a_delete_is_finished_at_the_next_start() {
         .unwrap();
     assert_eq!(site.stored_files().len(), 1);
     let site = site.restart().await;
+    site.service.scrub().await.unwrap();
     assert!(site.stored_files().is_empty());
     assert!(site.pending().await.is_empty());
 }
