@@ -5,27 +5,13 @@ use vidimus_auth::{Access, Action, Context};
 use vidimus_db::{
     Described, ImageChanges, ImageRecord, LocationChanges, LocationRecord, LocationStatus,
 };
-use vidimus_types::{Change, ImageStatus, Operation, PatchDialect, Visibility};
+use vidimus_types::{CLIENT_ATTRIBUTES, Change, ImageStatus, Operation, PatchDialect, Visibility};
 
 use crate::{
     Error, ImageService, Result,
     images::{distinct, refuse_four_bytes},
     target::image_target,
 };
-
-/// The attributes every image has. They can be replaced but not removed.
-const BASE: &[&str] = &[
-    "name",
-    "visibility",
-    "protected",
-    "os_hidden",
-    "tags",
-    "owner",
-    "min_disk",
-    "min_ram",
-    "disk_format",
-    "container_format",
-];
 
 /// An image with the changes so far, and as it was before.
 #[derive(Debug)]
@@ -282,7 +268,7 @@ impl ImageService {
                 [(attribute.as_str(), value.as_str().unwrap_or_default())].into_iter(),
             )?;
         }
-        let is_base = BASE.contains(&attribute.as_str());
+        let is_base = CLIENT_ATTRIBUTES.contains(&attribute.as_str());
         let is_owner_change = attribute == "owner" && !ctx.is_admin();
         if is_owner_change && matches!(change.operation, Operation::Replace(_)) {
             return Err(Error::OwnerFixed);

@@ -4,6 +4,7 @@
 //! JSON bodies both sides exchange, and the schema documents. What does not: anything that does I/O, and anything only
 //! one side needs.
 
+mod attributes;
 mod cache;
 mod id;
 mod json;
@@ -13,6 +14,7 @@ pub mod schema;
 mod status;
 mod time;
 
+pub use attributes::{CLIENT_ATTRIBUTES, SERVER_ATTRIBUTES, is_attribute};
 pub use cache::{CacheState, CachedImage, ClearTarget, InvalidClearTarget, PruneReport};
 pub use id::{ImageId, InvalidId, StoreId};
 pub use json::python_json;

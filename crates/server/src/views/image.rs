@@ -13,39 +13,10 @@ use serde::{
 use serde_json::{Map, Value};
 use vidimus_auth::Context;
 use vidimus_service::{ImageRecord, ImageService};
-use vidimus_types::{ImageStatus, iso_seconds, python_json};
+use vidimus_types::{ImageStatus, is_attribute, iso_seconds, python_json};
 
 /// Properties that the server keeps on an image for itself.
 const HIDDEN: &[&str] = &["os_glance_stage_host", "os_glance_hash_op_host"];
-
-/// The attributes there can be. A custom property of one of these names is not one.
-const ATTRIBUTES: &[&str] = &[
-    "name",
-    "disk_format",
-    "container_format",
-    "visibility",
-    "size",
-    "virtual_size",
-    "status",
-    "checksum",
-    "protected",
-    "min_ram",
-    "min_disk",
-    "owner",
-    "os_hidden",
-    "os_hash_algo",
-    "os_hash_value",
-    "id",
-    "created_at",
-    "updated_at",
-    "locations",
-    "direct_url",
-    "tags",
-    "self",
-    "file",
-    "schema",
-    "stores",
-];
 
 /// An image as JSON.
 ///
@@ -102,7 +73,7 @@ fn image_view<'a>(
 
 impl Serialize for ImageView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let is_taken = |(name, _): &(String, _)| ATTRIBUTES.contains(&name.as_str());
+        let is_taken = |(name, _): &(String, _)| is_attribute(name);
         if self.record.properties.iter().any(is_taken) {
             // Only a row from elsewhere has such a property, and a map knows what to do with it.
             let mut map = Map::new();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 use vidimus_auth::{Access, Context, Credentials};
 use vidimus_fetch::Terms;
-use vidimus_types::is_reserved;
+use vidimus_types::{is_attribute, is_reserved};
 
 use super::{
     Job,
@@ -20,35 +20,6 @@ use crate::{Error, ImageService, Result, images::refuse_four_bytes};
 
 /// The longest description of an image that is read.
 const DESCRIPTION_BYTES: u64 = 4 * 1024 * 1024;
-
-/// What stands in an image beside its properties.
-const ATTRIBUTES: &[&str] = &[
-    "id",
-    "name",
-    "status",
-    "visibility",
-    "owner",
-    "size",
-    "virtual_size",
-    "checksum",
-    "os_hash_algo",
-    "os_hash_value",
-    "os_hidden",
-    "disk_format",
-    "container_format",
-    "min_disk",
-    "min_ram",
-    "protected",
-    "tags",
-    "created_at",
-    "updated_at",
-    "self",
-    "file",
-    "schema",
-    "locations",
-    "direct_url",
-    "stores",
-];
 
 /// An image elsewhere, and in whose name it is asked for.
 #[derive(Debug, Clone)]
@@ -140,7 +111,7 @@ impl Description {
         };
         let wanted = |name: &str| {
             prefixes.iter().any(|prefix| name.starts_with(prefix))
-                && !ATTRIBUTES.contains(&name)
+                && !is_attribute(name)
                 && !is_reserved(name)
         };
         let properties = image

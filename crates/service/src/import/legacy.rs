@@ -12,7 +12,9 @@ use vidimus_auth::{Context, Credentials};
 use vidimus_db::{IMPORT_LOCK, ImportStep, NewImage, NewTask, Scope, TaskRecord};
 use vidimus_inspect::Format;
 use vidimus_keys::Token;
-use vidimus_types::{ImageId, ImageStatus, StoreId, is_reserved};
+use vidimus_types::{
+    CLIENT_ATTRIBUTES, ImageId, ImageStatus, SERVER_ATTRIBUTES, StoreId, is_reserved,
+};
 
 use super::{
     Job, LOCATION_TASK, Method, Progress, TASK_KIND,
@@ -26,39 +28,6 @@ use crate::{
 
 /// The type of tasks that import as in old times.
 pub(crate) const KIND: &str = "import";
-
-/// Attributes of an image that a client may give; what is neither here nor below becomes a property.
-const ATTRIBUTES: &[&str] = &[
-    "name",
-    "visibility",
-    "protected",
-    "os_hidden",
-    "owner",
-    "container_format",
-    "disk_format",
-    "tags",
-    "min_ram",
-    "min_disk",
-];
-
-/// Attributes that only the server writes.
-const NOT_TO_BE_GIVEN: &[&str] = &[
-    "id",
-    "status",
-    "checksum",
-    "os_hash_algo",
-    "os_hash_value",
-    "size",
-    "virtual_size",
-    "created_at",
-    "updated_at",
-    "direct_url",
-    "self",
-    "file",
-    "schema",
-    "locations",
-    "stores",
-];
 
 /// What becomes of the data of such imports on its way.
 #[derive(Debug, Clone, Default)]
@@ -152,8 +121,10 @@ impl ImageService {
         kind: &str,
         input: Map<String, Value>,
     ) {
-        // Closed by nobody, so there is always a permit at last.
-        let _turn = self.parts.import_slots.acquire().await;
+        let _turn = match kind {
+            KIND => Some(self.turn(task).await),
+            _ => None,
+        };
         match self.parts.db.tasks().begin(task).await {
             Ok(true) => self.notify_task(Event::TaskProcessing, task).await,
             Ok(false) => return,
@@ -174,17 +145,26 @@ impl ImageService {
             Ok(()) => self.notify_task(Event::TaskSuccess, task).await,
             Err(cause) => {
                 tracing::warn!(task.id = task, kind, cause, "task failed");
-                let end = self.failure(cause);
-                if let Err(error) = self.parts.db.tasks().finish(task, &end).await {
+                if let Err(error) = self.give_up(task, cause).await {
                     tracing::error!(
                         task.id = task,
                         error = &error as &dyn std::error::Error,
                         "the task stays unfinished until the next start"
                     );
                 }
-                self.notify_task(Event::TaskFailure, task).await;
             }
         }
+    }
+
+    /// Ends a task that failed, unless its image is still there: then whoever looks for abandoned tasks tries again.
+    async fn give_up(&self, task: &str, cause: String) -> Result<()> {
+        if !self.parts.db.imports().held_by(task).await?.is_empty() {
+            return Ok(());
+        }
+        let end = self.failure(cause);
+        self.parts.db.tasks().finish(task, &end).await?;
+        self.notify_task(Event::TaskFailure, task).await;
+        Ok(())
     }
 
     /// Makes the image, or says why there is none.
@@ -228,8 +208,8 @@ impl ImageService {
         });
         let work = {
             let (service, job) = (self.clone(), Arc::clone(&job));
-            let is_admin = ctx.is_admin();
-            async move { service.bring(&job, is_admin).await }
+            let ctx = ctx.clone();
+            async move { service.bring(&job, &ctx).await }
         };
         if let Err(broken) = guarded(work).await {
             self.discard(&job.record.id).await;
@@ -239,14 +219,14 @@ impl ImageService {
         Ok(())
     }
 
-    async fn bring(&self, job: &Arc<Job>, is_admin: bool) -> Result<(), Broken> {
+    async fn bring(&self, job: &Arc<Job>, ctx: &Context) -> Result<(), Broken> {
         let mut step = ImportStep::new(job.record.id, &job.task);
         step.status = Some((ImageStatus::Queued, ImageStatus::Importing));
         self.step(&step).await?;
         self.fetch_from_web(job).await?;
         let mut prepared = Prepared::untouched(job);
         if self.config().import.legacy.has_stages {
-            self.go_through_stages(job, &mut prepared, is_admin).await?;
+            self.go_through_stages(job, &mut prepared, ctx).await?;
         }
         let prepared = Arc::new(prepared);
         self.import_to_all(job, &prepared, &mut Progress::silent())
@@ -260,9 +240,9 @@ impl ImageService {
         &self,
         job: &Job,
         prepared: &mut Prepared,
-        is_admin: bool,
+        ctx: &Context,
     ) -> Result<(), Broken> {
-        let work = self.unpack_ova(job, prepared, is_admin);
+        let work = self.unpack_ova(job, prepared, ctx);
         self.while_wanted(job, "", work).await??;
         if prepared.record.container_format.as_deref() != Some("bare") {
             return Ok(());
@@ -296,10 +276,10 @@ impl ImageService {
         };
         let mut body = Map::new();
         for (name, value) in described {
-            if NOT_TO_BE_GIVEN.contains(&name.as_str()) || is_reserved(name) && name != "owner" {
+            if SERVER_ATTRIBUTES.contains(&name.as_str()) || is_reserved(name) {
                 return Err(format!("'image_properties' must not have '{name}'"));
             }
-            let value = if ATTRIBUTES.contains(&name.as_str()) {
+            let value = if CLIENT_ATTRIBUTES.contains(&name.as_str()) {
                 value.clone()
             } else {
                 // Compat: properties are texts, and other values become texts as Glance's database makes them.
@@ -344,7 +324,10 @@ impl ImageService {
     /// Ends a task whose process is gone, and takes its image away.
     pub(super) async fn recover_legacy(&self, task: &TaskRecord) -> Result<()> {
         for id in self.parts.db.imports().held_by(&task.id).await? {
-            let record = self.parts.db.images().get(&Scope::admin(), &id).await?;
+            let record = match self.parts.db.images().get(&Scope::admin(), &id).await {
+                Err(vidimus_db::Error::NotFound(_)) => continue,
+                found => found?,
+            };
             let stores: Vec<StoreId> = self
                 .parts
                 .stores
@@ -358,10 +341,8 @@ impl ImageService {
             self.discard(&id).await;
             tracing::warn!(image.id = %id, task.id = task.id, "unfinished task undone");
         }
-        let end = self.failure("The server stopped before the task was done.".to_owned());
-        self.parts.db.tasks().finish(&task.id, &end).await?;
-        self.notify_task(Event::TaskFailure, &task.id).await;
-        Ok(())
+        let cause = "The server stopped before the task was done.";
+        self.give_up(&task.id, cause.to_owned()).await
     }
 }
 

@@ -290,9 +290,8 @@ impl ImageService {
 
     /// Does what the job says, when its turn has come. The image is in a defined state afterwards.
     async fn run_location(&self, job: LocationJob) {
-        // Closed by nobody, so there is always a permit at last.
-        let _turn = self.parts.import_slots.acquire().await;
         let (id, task) = (job.record.id, job.task.clone());
+        let _turn = self.turn(&task).await;
         let service = self.clone();
         let work = Box::pin(async move { service.take_location(&job).await });
         if let Some(Err(broken)) = self.work_off(&id, &task, work).await {
@@ -310,7 +309,7 @@ impl ImageService {
 
     /// Goes on with a task that was reading data for its hash when this node stopped, and says whether it was such a one.
     ///
-    /// Only where nobody else can be at it: the database is this node's alone, or says that this node was.
+    /// Only where nobody else can be at it: the database is this node's alone.
     pub(super) async fn resume_hash(&self, task: &TaskRecord) -> Result<bool> {
         let Some(id) = task.image_id.as_deref().and_then(|id| id.parse().ok()) else {
             return Ok(false);
@@ -320,16 +319,14 @@ impl ImageService {
             Err(vidimus_db::Error::NotFound(_)) => return Ok(false),
             found => found?,
         };
-        let own = self.config().import.stage_host.as_deref();
-        let is_own = own.is_some() && record.property(HASH_HOST).flatten() == own;
         let is_begun = record.os_hash_algo.is_some() && record.os_hash_value.is_none();
         let Some((job, location, size_bytes)) = LocationJob::of(task, record)
             .filter(|_| is_begun && self.config().import.hashes_locations)
         else {
             return Ok(false);
         };
-        let is_ours = is_own || self.config().sole_user_of_database;
-        if !is_ours || !db.imports().holds(&id, &task.id).await? {
+        // The second also for the sake of those who look for tasks that nobody works on: it may have been long.
+        if !db.imports().holds(&id, &task.id).await? || !db.tasks().progress(&task.id, "").await? {
             return Ok(false);
         }
         tracing::info!(image.id = %id, task.id = task.id, "reading data for its hash again");
@@ -342,8 +339,8 @@ impl ImageService {
 
     /// As [`Self::run_location`], for what was recorded before.
     async fn run_hash(&self, job: LocationJob, location: Location, size_bytes: u64) {
-        let _turn = self.parts.import_slots.acquire().await;
         let (id, task) = (job.record.id, job.task.clone());
+        let _turn = self.turn(&task).await;
         let service = self.clone();
         let work = async move {
             let hashing = service.parts.hashings.begin(job.record.id);

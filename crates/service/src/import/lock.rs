@@ -2,12 +2,12 @@
 
 use chrono::{TimeDelta, Utc};
 use serde_json::Value;
-use vidimus_db::{IMPORT_LOCK, ImageRecord, TaskStatus};
+use vidimus_db::{IMPORT_LOCK, ImageRecord, TaskRecord, TaskStatus};
 
 use crate::{Error, ImageService, Result, notify::Event};
 
-/// A holder that shows no sign of life for this long has lost the lock; one that still waits for its turn, for twice as
-/// long.
+/// A task that shows no sign of life for this long is gone, and its lock lost; one that still waits for its turn, after
+/// twice as long.
 ///
 /// Compat: Glance's times. Work under way here notes its progress far more often.
 const EXPIRY: TimeDelta = TimeDelta::minutes(60);
@@ -39,11 +39,7 @@ impl ImageService {
                 stores: Vec::new(),
             }));
         };
-        let patience = match task.status {
-            TaskStatus::Pending => EXPIRY * 2,
-            TaskStatus::Processing | TaskStatus::Success | TaskStatus::Failure => EXPIRY,
-        };
-        if Utc::now() - task.updated_at < patience {
+        if !is_gone(&task) {
             return Err(Error::ImportRefused("Image has active task".to_owned()));
         }
         tracing::warn!(image.id = %record.id, task.id = task.id, status = task.status.as_str(), "import lock has expired");
@@ -55,6 +51,15 @@ impl ImageService {
             task: task.id,
         }))
     }
+}
+
+/// Whether nobody works on a task any more.
+pub(super) fn is_gone(task: &TaskRecord) -> bool {
+    let patience = match task.status {
+        TaskStatus::Pending => EXPIRY * 2,
+        TaskStatus::Processing | TaskStatus::Success | TaskStatus::Failure => EXPIRY,
+    };
+    Utc::now() - task.updated_at >= patience
 }
 
 /// The stores in the input of a task.

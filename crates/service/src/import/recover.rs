@@ -2,39 +2,23 @@
 //!
 //! Compat: Glance leaves such an image in `importing`, from where only deleting it helps.
 
-use chrono::{TimeDelta, Utc};
-use vidimus_db::{self as db, Content, ImageRecord, ImportStep, Scope, TaskRecord, TaskStatus};
+use vidimus_db::{self as db, Content, ImageRecord, ImportStep, Scope, TaskRecord};
 use vidimus_types::{ImageId, ImageStatus, StoreId};
 
-use super::{LOCATION_TASK, Method, Progress, TASK_KIND, legacy, lock::stores_of, run::way_back};
+use super::{
+    LOCATION_TASK, Method, Progress, TASK_KIND, legacy,
+    lock::{is_gone, stores_of},
+    run::way_back,
+};
 use crate::{ImageService, Result, notify::Event};
 
-/// Work under way shows itself every few seconds; whoever was silent for this long is gone.
-const GONE_AFTER: TimeDelta = TimeDelta::minutes(60);
-
 impl ImageService {
-    /// Goes on with what this node was reading for its hash when it stopped.
-    pub(crate) async fn resume_hashes(&self) -> Result<()> {
-        for task in self.parts.db.tasks().unfinished().await? {
-            if task.kind == LOCATION_TASK {
-                self.resume_hash(&task).await?;
-            }
-        }
-        Ok(())
-    }
-
     /// Ends the imports nobody works on any more, and says how many. With `all`, none is being worked on: this node has just
     /// started and is alone with the database; what it was reading for its hash goes on.
     pub(crate) async fn recover_imports(&self, all: bool) -> Result<usize> {
-        let now = Utc::now();
         let mut recovered = 0;
         for task in self.parts.db.tasks().unfinished().await? {
-            let patience = match task.status {
-                TaskStatus::Pending => GONE_AFTER * 2,
-                TaskStatus::Processing | TaskStatus::Success | TaskStatus::Failure => GONE_AFTER,
-            };
-            let is_gone = all || now - task.updated_at > patience;
-            if !is_gone {
+            if !all && !is_gone(&task) {
                 continue;
             }
             match task.kind.as_str() {

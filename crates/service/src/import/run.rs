@@ -3,9 +3,10 @@
 //! Whatever fails, the image goes back to a status from which its owner can go on: to `uploading` with what was staged, if
 //! only a store failed; to `queued`, if the data was at fault or never came; a copy leaves it `active`.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, pin::pin, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
+use tokio::sync::SemaphorePermit;
 use vidimus_db::{Content, ImageRecord, ImportStep, UploadFacts};
 use vidimus_store::{Location, StoreRead};
 use vidimus_types::{ImageId, ImageStatus, StoreId};
@@ -19,6 +20,9 @@ use crate::{
 
 /// How often work that takes long says that it is alive, and looks whether it is still wanted.
 const PULSE: Duration = Duration::from_secs(10);
+
+/// How often work that waits for its turn says so. It counts as forgotten after two hours.
+const WAITING_PULSE: Duration = Duration::from_secs(600);
 
 /// An import did not reach its end.
 #[derive(Debug)]
@@ -73,9 +77,8 @@ impl Broken {
 impl ImageService {
     /// Does what the job says, when its turn has come. The image is in a defined state afterwards.
     pub(super) async fn run_import(&self, job: Job) {
-        // Closed by nobody, so there is always a permit at last.
-        let _turn = self.parts.import_slots.acquire().await;
         let (id, task) = (job.record.id, job.task.clone());
+        let _turn = self.turn(&task).await;
         let mut progress = Progress::of(self, &job.record);
         progress.begin(&job.stores);
         let service = self.clone();
@@ -87,6 +90,26 @@ impl ImageService {
         if let Some(Err(broken)) = self.work_off(&id, &task, work).await {
             tracing::warn!(image.id = %id, task.id = task, cause = broken.message(), "import failed");
             self.revert(&job, progress, &broken).await;
+        }
+    }
+
+    /// Waits until there are few enough imports. Who waits long says now and then that the task is not forgotten.
+    pub(super) async fn turn(&self, task: &str) -> SemaphorePermit<'_> {
+        let mut turn = pin!(self.parts.import_slots.acquire());
+        loop {
+            match tokio::time::timeout(WAITING_PULSE, &mut turn).await {
+                Ok(Ok(turn)) => return turn,
+                Ok(Err(_)) => unreachable!("nobody closes it"),
+                Err(_) => {
+                    if let Err(error) = self.parts.db.tasks().still_waits(task).await {
+                        tracing::warn!(
+                            task.id = task,
+                            error = &error as &dyn std::error::Error,
+                            "the wait was not noted"
+                        );
+                    }
+                }
+            }
         }
     }
 

@@ -13,6 +13,9 @@ use std::{
     path::Path,
 };
 
+use vidimus_auth::{Access, Context};
+use vidimus_db::ImageRecord;
+
 use super::{
     Prepared, Unwanted, WorkFile,
     decompress::{Limit, write_out},
@@ -20,13 +23,16 @@ use super::{
 };
 use crate::{
     ImageService,
-    images::check_quota,
+    images::{check_quota, refuse_four_bytes},
     import::{Job, run::Broken},
 };
 use tar::{Contents, Unreadable};
 
 /// A description that is longer is none.
 const MAX_DESCRIPTION_BYTES: u64 = 4 << 20;
+
+/// The longest property that is taken from it: what a text column of MySQL holds, which Glance's is.
+const MAX_VALUE_BYTES: usize = 65_535;
 
 /// The container format of such archives.
 const FORMAT: &str = "ova";
@@ -37,12 +43,12 @@ impl ImageService {
         &self,
         job: &Job,
         prepared: &mut Prepared,
-        is_admin: bool,
+        ctx: &Context,
     ) -> Result<(), Broken> {
         if prepared.record.container_format.as_deref() != Some(FORMAT) {
             return Ok(());
         }
-        if !is_admin {
+        if !ctx.is_admin() {
             return Err(Broken::Data(
                 "OVA archives are unpacked for administrators only.".to_owned(),
             ));
@@ -61,8 +67,9 @@ impl ImageService {
             Ok((target, properties))
         });
         let (target, properties) = unpacked.await?;
+        self.may_describe(ctx, &prepared.record, &properties)?;
         let own = &prepared.record.properties;
-        let is_new = |name: &str| !own.iter().any(|(known, _)| known == name);
+        let is_new = |name: &str| prepared.record.property(name).is_none();
         let new = properties.iter().filter(|(name, _)| is_new(name)).count();
         // The lock of the import is a property too, and none that counts.
         check_quota(
@@ -78,6 +85,30 @@ impl ImageService {
         prepared.record.container_format = Some("bare".to_owned());
         // What came would only be fetched again.
         self.unstage(&id).await;
+        Ok(())
+    }
+
+    /// What is asked of properties that come from anywhere else, too.
+    fn may_describe(
+        &self,
+        ctx: &Context,
+        record: &ImageRecord,
+        properties: &[(String, String)],
+    ) -> Result<(), Broken> {
+        let both = properties.iter();
+        let both = both.map(|(name, value)| (name.as_str(), value.as_str()));
+        refuse_four_bytes(both).map_err(|error| Broken::Data(error.to_string()))?;
+        for (name, value) in properties {
+            let access = match record.property(name) {
+                Some(_) => Access::Update,
+                None => Access::Create,
+            };
+            if value.len() > MAX_VALUE_BYTES || !self.may_touch(ctx, name, access) {
+                return Err(Broken::Data(format!(
+                    "The OVF property {name} is too long or may not be set here."
+                )));
+            }
+        }
         Ok(())
     }
 }

@@ -13,6 +13,9 @@ const MAX_MEMBERS: usize = 10_000;
 /// How much may be said about one member beside its header.
 const MAX_EXTENSION_BYTES: u64 = 64 * 1024;
 
+/// How long the names and links of all members together may be.
+const MAX_KEPT_BYTES: usize = 4 * 1024 * 1024;
+
 /// Links that may lead to another.
 const MAX_LINKS: usize = 8;
 
@@ -67,6 +70,7 @@ impl Contents {
         let end = file.seek(SeekFrom::End(0))?;
         let mut members = Vec::new();
         let mut extension = Extension::default();
+        let mut kept = 0;
         let mut at = 0;
         while let Some(header) = header_at(file, at, end)? {
             check()?;
@@ -112,7 +116,11 @@ impl Contents {
             } else {
                 data
             };
-            if members.len() == MAX_MEMBERS {
+            kept += name.len();
+            if let Kind::Link(to) = &kind {
+                kept += to.len();
+            }
+            if members.len() == MAX_MEMBERS || kept > MAX_KEPT_BYTES {
                 return Err(Unreadable::Archive("there is too much in it"));
             }
             members.push(Member {
@@ -370,6 +378,9 @@ mod tests {
         assert!(refusal(&huge(b'L')).contains("too long"));
         assert!(refusal(&huge(b'x')).contains("too long"));
         let many = vec![("a", &b""[..]); MAX_MEMBERS + 1];
+        assert!(refusal(&archive(&many)).contains("too much"));
+        let long = "n".repeat(60_000);
+        let many = vec![(long.as_str(), &b""[..]); MAX_KEPT_BYTES / 60_000 + 1];
         assert!(refusal(&archive(&many)).contains("too much"));
     }
 
