@@ -72,7 +72,7 @@ pub async fn boot(settings: &Settings, own_url: &str) -> Result<App, BootError> 
     tracing::info!(
         uploads = recovery.uploads,
         leftovers = recovery.leftovers,
-        removals = recovery.removals,
+        imports = recovery.imports,
         "recovered"
     );
     let http = HttpConfig {
@@ -111,6 +111,12 @@ pub async fn scrubber(settings: &Settings) -> Result<ImageService, BootError> {
     config.sole_user_of_database = false;
     config.scrub.is_own_work = true;
     service(settings, config, false).await
+}
+
+/// The service with its cache, without anything running or put right, for a word to the cache of a server that is not
+/// running.
+pub async fn cache_keeper(settings: &Settings) -> Result<ImageService, BootError> {
+    service(settings, service_config(settings, "")?, true).await
 }
 
 async fn service(

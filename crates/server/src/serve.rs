@@ -451,19 +451,19 @@ fn unauthorized(config: &HttpConfig) -> ApiError {
     }
 }
 
-/// Reads the files of TLS again whenever the process gets SIGHUP.
-pub async fn reload_on_signal(tls: Arc<Tls>) {
+/// Reads the files of TLS again whenever the process gets SIGHUP, from when this returns.
+pub fn reload_on_signal(tls: Arc<Tls>) {
     use tokio::signal::unix::{SignalKind, signal};
-    let mut hangup = match signal(SignalKind::hangup()) {
-        Ok(hangup) => hangup,
-        Err(error) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "SIGHUP will end the server"
-            );
-            return;
-        }
-    };
+    match signal(SignalKind::hangup()) {
+        Ok(hangup) => drop(tokio::spawn(reload_on(hangup, tls))),
+        Err(error) => tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "SIGHUP will end the server"
+        ),
+    }
+}
+
+async fn reload_on(mut hangup: tokio::signal::unix::Signal, tls: Arc<Tls>) {
     while hangup.recv().await.is_some() {
         let again = Arc::clone(&tls);
         // The files may lie on something slow.

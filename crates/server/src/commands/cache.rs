@@ -7,13 +7,13 @@ use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
 use serde_json::Value;
 use vidimus_auth::Context;
+use vidimus_service::ImageService;
 use vidimus_types::{CacheState, ClearTarget, ImageId};
 
 use super::{ConfigArgs, say};
 use crate::{
-    app::App,
-    boot::{BootError, boot},
-    config::{PLAIN, Tls},
+    boot::{self, BootError},
+    config::{PLAIN, Tls, UNIX},
     local_call::{LocalAnswer, call},
 };
 
@@ -21,7 +21,7 @@ use crate::{
 pub(super) struct CacheArgs {
     #[command(flatten)]
     config: ConfigArgs,
-    /// The server to ask, if it is running [default: the first configured address without TLS, or else the first]
+    /// The server to ask, if it is running [default: the first configured address without TLS, or else the first but sockets]
     #[arg(long, value_name = "ADDR:PORT")]
     server: Option<String>,
     #[command(subcommand)]
@@ -76,10 +76,12 @@ pub(super) async fn run(args: CacheArgs) -> Result<u8, BootError> {
     let listen = &settings.server.listen;
     // Where clients need certificates, this command has none.
     let plain = listen.iter().find(|address| address.starts_with(PLAIN));
+    let tcp = listen.iter().find(|address| !address.starts_with(UNIX));
     let server = args
         .server
         .as_ref()
         .or(plain)
+        .or(tcp)
         .or(listen.first())
         .cloned()
         .unwrap_or_default();
@@ -97,16 +99,16 @@ pub(super) async fn run(args: CacheArgs) -> Result<u8, BootError> {
             format!("`{server}` is not listening"),
         ));
     }
-    let app = boot(&settings, "").await.map_err(|error| {
+    let service = boot::cache_keeper(&settings).await.map_err(|error| {
         let what = format!(
             "no server answers at `{server}` (is there one elsewhere? name it with --server)"
         );
         BootError::new(what, error)
     })?;
-    let outcome = work(&app, &args.action)
+    let outcome = work(&service, &args.action)
         .await
         .map_err(|error| BootError::new("the cache did not do it", error))?;
-    app.service.shut_down().await;
+    service.shut_down().await;
     show(&args.action, &outcome)
 }
 
@@ -132,8 +134,8 @@ async fn ask(server: &str, tls: Option<&Tls>, action: &Action) -> Option<Result<
     }
 }
 
-async fn work(app: &App, action: &Action) -> vidimus_service::Result<Value> {
-    let (service, ctx) = (&app.service, Context::worker("command line"));
+async fn work(service: &ImageService, action: &Action) -> vidimus_service::Result<Value> {
+    let ctx = Context::worker("command line");
     Ok(match action {
         Action::List => serde_json::to_value(service.list_cache(&ctx).await?).unwrap_or_default(),
         Action::Queue { id } => service.queue_image(&ctx, id).await.map(|()| Value::Null)?,

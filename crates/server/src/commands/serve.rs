@@ -54,6 +54,9 @@ pub(super) async fn run(args: ServeArgs) -> Result<u8, BootError> {
         )?)),
         None => None,
     };
+    if let Some(tls) = &tls {
+        reload_on_signal(Arc::clone(tls));
+    }
     let listeners = bind(&settings, tls.as_ref()).await?;
     let own_url = listeners.first().map(Listener::url).unwrap_or_default();
     let app = boot(&settings, &own_url).await?;
@@ -71,9 +74,6 @@ pub(super) async fn run(args: ServeArgs) -> Result<u8, BootError> {
         say(&format!(
             "try: openstack --os-auth-type none --os-endpoint {own_url} image list"
         ));
-    }
-    if let Some(tls) = tls {
-        tokio::spawn(reload_on_signal(tls));
     }
     // Tells systemd, where there is one, that dependants may start.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
