@@ -44,6 +44,14 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     running.stop()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is tried on Glance shows that the test is right. Now and then Glance answers 500 where it did not before, which
+    says nothing about the test; ours has one try."""
+    for item in items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and item.callspec.params.get("server") == "glance":
+            item.add_marker(pytest.mark.flaky(reruns=2))
+
+
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> list[str]:
     """Lines to print at the end of the run, whether it passed or not."""

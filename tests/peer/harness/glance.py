@@ -153,7 +153,8 @@ class Glance(Running):
             default["image_cache_driver"] = self.options.cache_driver
         sections: dict[str, dict[str, str]] = {
             "DEFAULT": default,
-            "database": {"connection": f"sqlite:///{self.dir / 'glance.sqlite'}"},
+            # Python's driver gives up on a lock after five seconds, and Glance then answers 500 or forgets its task.
+            "database": {"connection": f"sqlite:///{self.dir / 'glance.sqlite'}?timeout=60"},
             "oslo_concurrency": {"lock_path": str(self.dir / "lock")},
             "oslo_policy": {"policy_file": str(self.dir / "policy.yaml")},
             "paste_deploy": {"flavor": self.options.flavor, "config_file": str(self._paste())},
