@@ -54,6 +54,10 @@ const WRITE_BUFFER: usize = 64 * 1024;
 /// at once, and every read of an upload costs a way from one task to another and back.
 const PLAIN_BUFFER: usize = 256 * 1024;
 
+/// How many connections may wait to be accepted, where the machine allows it. One more than that is tried again by the client's
+/// kernel a second later, so hundreds that come at once must find room.
+const BACKLOG: i32 = 4096;
+
 /// How long transfers under way may go on after the order to stop.
 const DRAIN: Duration = Duration::from_secs(60);
 
@@ -77,13 +81,8 @@ impl Listener {
             return Ok(Self::Unix(UnixListener::bind(&path)?, path));
         }
         match (address.strip_prefix(PLAIN), tls) {
-            (None, Some(tls)) => {
-                let listener = TcpListener::bind(address).await?;
-                Ok(Self::Tls(listener, Arc::clone(tls)))
-            }
-            (plain, _) => Ok(Self::Tcp(
-                TcpListener::bind(plain.unwrap_or(address)).await?,
-            )),
+            (None, Some(tls)) => Ok(Self::Tls(bind_tcp(address).await?, Arc::clone(tls))),
+            (plain, _) => Ok(Self::Tcp(bind_tcp(plain.unwrap_or(address)).await?)),
         }
     }
 
@@ -127,6 +126,12 @@ impl Drop for Listener {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+async fn bind_tcp(address: &str) -> io::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await?;
+    rustix::net::listen(&listener, BACKLOG)?;
+    Ok(listener)
 }
 
 async fn accept_tcp(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {

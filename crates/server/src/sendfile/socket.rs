@@ -23,6 +23,16 @@ use super::{SendFiles, Span, Spans, TAG_BYTES, is_tag, resident};
 /// What may be sent before others get their turn although the socket would take more.
 const TURN_BYTES: usize = 8 * TAG_BYTES;
 
+/// What the kernel may take of a short piece before it has sent what it has, which more than doubles the speed of pieces of a
+/// mebibyte (`docs/performance.md`, measured on loopback).
+const UNSENT_BYTES: u32 = 256 * 1024;
+
+/// From how much on of a file the kernel takes as much as it likes.
+const LONG_BYTES: u64 = 64 * 1024 * 1024;
+
+/// From how much on of a file packets are kept whole: each call of `sendfile` ends with a short one otherwise.
+const CORKED_FROM_BYTES: u64 = 128 * 1024;
+
 /// What is read at once of a file that the kernel cannot send.
 const COPY_BYTES: usize = 64 * 1024;
 
@@ -33,6 +43,12 @@ pub(crate) trait PlainSocket: AsyncRead + AsyncWrite + AsFd + Unpin {
 
     /// Tries something that answers `WouldBlock` when the socket takes nothing.
     fn try_write_with(&self, write: impl FnMut() -> io::Result<usize>) -> io::Result<usize>;
+
+    /// Has the kernel take no more than so many bytes that it cannot send yet; 0 for as many as it likes.
+    fn limit_unsent(&self, _bytes: u32) {}
+
+    /// Has the kernel send whole packets alone, until it is told otherwise.
+    fn cork(&self, _is_on: bool) {}
 }
 
 impl PlainSocket for TcpStream {
@@ -42,6 +58,15 @@ impl PlainSocket for TcpStream {
 
     fn try_write_with(&self, write: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
         self.try_io(Interest::WRITABLE, write)
+    }
+
+    fn limit_unsent(&self, bytes: u32) {
+        // It works without, if the kernel will not.
+        let _ = socket2::SockRef::from(self).set_tcp_notsent_lowat(bytes);
+    }
+
+    fn cork(&self, is_on: bool) {
+        let _ = rustix::net::sockopt::set_tcp_cork(self, is_on);
     }
 }
 
@@ -65,6 +90,9 @@ pub(crate) struct FileSocket<S> {
     fetching: Option<(JoinHandle<io::Result<()>>, u64)>,
     /// Sent since this connection last waited for anything.
     turn: usize,
+    is_corked: bool,
+    /// As set with [`PlainSocket::limit_unsent`].
+    unsent_limit: u32,
 }
 
 impl<S: PlainSocket> FileSocket<S> {
@@ -75,6 +103,8 @@ impl<S: PlainSocket> FileSocket<S> {
             mode,
             fetching: None,
             turn: 0,
+            is_corked: false,
+            unsent_limit: 0,
         }
     }
 
@@ -91,6 +121,7 @@ impl<S: PlainSocket> FileSocket<S> {
             return Poll::Pending;
         }
         let window = ready!(self.poll_resident(cx, span))?;
+        self.prepare(span.left());
         let sent = loop {
             if let Err(error) = ready!(self.stream.poll_writable(cx)) {
                 return Poll::Ready(Err(error));
@@ -113,8 +144,29 @@ impl<S: PlainSocket> FileSocket<S> {
                 "the file is shorter than it was",
             )));
         }
+        // What is left of the last packet must not wait for more, which may be long in coming.
+        if self.is_corked && sent as u64 >= span.left() {
+            self.stream.cork(false);
+            self.is_corked = false;
+        }
         self.turn += sent;
         Poll::Ready(Ok(sent))
+    }
+
+    /// Sets the socket to what suits so many bytes of a file.
+    fn prepare(&mut self, bytes: u64) {
+        if !self.is_corked && bytes >= CORKED_FROM_BYTES {
+            self.stream.cork(true);
+            self.is_corked = true;
+        }
+        let unsent_limit = match bytes {
+            LONG_BYTES.. => 0,
+            _ => UNSENT_BYTES,
+        };
+        if self.unsent_limit != unsent_limit {
+            self.stream.limit_unsent(unsent_limit);
+            self.unsent_limit = unsent_limit;
+        }
     }
 
     /// How many bytes of `span` can be sent without waiting for the disk: at least one.
