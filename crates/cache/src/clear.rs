@@ -80,12 +80,14 @@ impl Inner {
         let inner = Arc::clone(self);
         // In a task of its own, which ends whether anybody waits for it or not.
         let clear = self.tasks.spawn(async move {
-            let (images, bytes) = inner.index.clear();
+            let (images, bytes, rest) = inner.index.clear();
             // Also what an earlier one could not note, and has not unlinked yet.
             if images > 0 || inner.index.has_cleared() {
                 let noting = Arc::clone(&inner);
                 let noted = inner.tasks.spawn_blocking(move || noting.note_clear());
                 let noted = noted.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+                // Behind the answer: it takes longer than the rest.
+                inner.tasks.spawn_blocking(move || drop(rest));
                 let unlinking = Arc::clone(&inner);
                 let unlinked = inner.tasks.spawn(unlinking.unlink_all_cleared());
                 if let Err(error) = noted {

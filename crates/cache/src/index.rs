@@ -313,10 +313,11 @@ impl Index {
         state.take(id)
     }
 
-    /// Takes all images out of the index, to be unlinked one by one; how many, and their bytes, which count until then.
+    /// Takes all images out of the index, to be unlinked one by one; how many, and their bytes, which count until then. What
+    /// comes with that is only to be dropped, which takes a while.
     ///
     /// At one stroke, however many there are, unless an earlier clear is still unlinking as many.
-    pub(crate) fn clear(&self) -> (u64, u64) {
+    pub(crate) fn clear(&self) -> (u64, u64, impl Send + use<>) {
         let mut guard = self.lock();
         let state = &mut *guard;
         let mut records = std::mem::take(&mut state.records);
@@ -331,8 +332,7 @@ impl Index {
         }
         state.cleared.extend(records.drain());
         drop(guard);
-        drop((order, unreported, records));
-        (images, bytes)
+        (images, bytes, (order, unreported, records))
     }
 
     /// Whether files of cleared images are not unlinked yet.

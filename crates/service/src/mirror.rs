@@ -60,10 +60,16 @@ impl CacheMirror {
                 node
             }
         };
+        let numbers = |rows: &HashMap<ImageId, i64>| -> Vec<Option<i64>> {
+            let number = |entry: &Entry| rows.get(&entry.image_id).copied();
+            entries.iter().map(number).collect()
+        };
+        let mut found = numbers(&state.rows);
         let new: Vec<CachedRow> = entries
             .iter()
-            .filter(|entry| !state.rows.contains_key(&entry.image_id))
-            .map(row_of)
+            .zip(&found)
+            .filter(|(_, number)| number.is_none())
+            .map(|(entry, _)| row_of(entry))
             .collect();
         // As many rows as entries, and an entry for each of them: then none is gone.
         if state.rows.len() + new.len() > entries.len() {
@@ -73,6 +79,7 @@ impl CacheMirror {
         if !new.is_empty() {
             db.cached().upsert(node, &new).await?;
             state.rows = numbered(db, node).await?;
+            found = numbers(&state.rows);
         }
         let touches: Vec<(ImageId, u64, DateTime<Utc>)> = cache
             .drain_accesses()
@@ -90,8 +97,7 @@ impl CacheMirror {
         if !touches.is_empty() {
             db.cached().touch(node, &touches).await?;
         }
-        let number = |entry: &Entry| state.rows.get(&entry.image_id).copied();
-        Ok(entries.iter().map(number).collect())
+        Ok(found)
     }
 
     async fn remove_gone(

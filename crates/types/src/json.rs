@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use serde_json::ser::{CharEscape, CompactFormatter, Formatter};
+use serde_json::ser::Formatter;
 
 struct Python {
     ascii: bool,
@@ -56,14 +56,6 @@ impl Formatter for Python {
         }
         Ok(())
     }
-
-    fn write_char_escape<W: ?Sized + Write>(
-        &mut self,
-        writer: &mut W,
-        escape: CharEscape,
-    ) -> io::Result<()> {
-        CompactFormatter.write_char_escape(writer, escape)
-    }
 }
 
 /// What Python leaves as it is with `ensure_ascii`: it escapes DEL as well.
@@ -74,7 +66,13 @@ fn is_printable(byte: u8) -> bool {
 /// Writes `value` on one line; with `ascii` all that is not printable ASCII is escaped, as with `ensure_ascii`.
 #[must_use]
 pub fn python_json(value: &impl Serialize, ascii: bool) -> String {
-    let mut text = Vec::with_capacity(1024);
+    python_json_of_size(1024, value, ascii)
+}
+
+/// As [`python_json`], of what will take about so many bytes: a long text is copied each time it has outgrown its place.
+#[must_use]
+pub fn python_json_of_size(bytes: usize, value: &impl Serialize, ascii: bool) -> String {
+    let mut text = Vec::with_capacity(bytes);
     let mut serializer = serde_json::Serializer::with_formatter(&mut text, Python { ascii });
     // Writing to memory does not fail, and all keys are strings.
     let _ = value.serialize(&mut serializer);

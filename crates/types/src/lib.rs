@@ -17,7 +17,7 @@ mod time;
 pub use attributes::{CLIENT_ATTRIBUTES, SERVER_ATTRIBUTES, is_attribute};
 pub use cache::{CacheState, CachedImage, ClearTarget, InvalidClearTarget, PruneReport};
 pub use id::{ImageId, InvalidId, StoreId};
-pub use json::python_json;
+pub use json::{python_json, python_json_of_size};
 pub use patch::{Change, Operation, PatchDialect, PatchError, is_reserved, parse_patch};
 pub use range::ByteRange;
 pub use status::{ImageStatus, MemberStatus, UnknownWord, Visibility};

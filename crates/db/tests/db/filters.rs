@@ -11,17 +11,24 @@ use vidimus_types::{ImageId, ImageStatus, Visibility};
 
 use crate::support::{TestDb, facts};
 
+/// As a whole list and as a page, which are found in different ways.
 async fn check(test: &TestDb, query: ImageQuery, expected: &[&str]) {
-    let found: BTreeSet<String> = test
-        .images()
-        .list(&Scope::admin(), &query)
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|image| image.name.clone().unwrap_or_else(|| "(none)".to_owned()))
-        .collect();
     let expected: BTreeSet<String> = expected.iter().map(|name| (*name).to_owned()).collect();
-    assert_eq!(found, expected, "{query:?}");
+    for limit in [None, Some(100)] {
+        let query = ImageQuery {
+            limit,
+            ..query.clone()
+        };
+        let found: BTreeSet<String> = test
+            .images()
+            .list(&Scope::admin(), &query)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|image| image.name.clone().unwrap_or_else(|| "(none)".to_owned()))
+            .collect();
+        assert_eq!(found, expected, "{query:?}");
+    }
 }
 
 fn word(column: WordColumn, values: &[&str]) -> ImageQuery {
@@ -81,6 +88,50 @@ async fn sample() -> (TestDb, [ImageId; 3]) {
     nameless.properties = vec![("os".to_owned(), Some("bsd".to_owned()))];
     test.images().create(&nameless).await.unwrap();
     (test, ids)
+}
+
+#[tokio::test]
+async fn times_of_change_are_found_however_late_the_change_was() {
+    use Comparison::{AtLeast, AtMost, Equal, Greater, Less};
+    let (test, ids) = sample().await;
+    for (id, updated_at) in [
+        (ids[0], "2026-01-01 00:00:01"),
+        (ids[1], "2026-03-01 12:00:00"),
+    ] {
+        test.sql(
+            "UPDATE images SET created_at = '2026-01-01 00:00:00.000000', updated_at = ? WHERE id = ?",
+            [format!("{updated_at}.000000").into(), id.as_str().into()],
+        )
+        .await;
+    }
+    test.sql(
+        "UPDATE images SET created_at = '2026-02-01 00:00:00.000000', updated_at = NULL WHERE id = ?",
+        [ids[2].as_str().into()],
+    )
+    .await;
+    let changed = |comparison, text: &str| {
+        let value: DateTime<Utc> = text.parse().unwrap();
+        ImageQuery {
+            times: vec![TimeFilter {
+                column: TimeColumn::UpdatedAt,
+                comparison,
+                value,
+            }],
+            ..ImageQuery::default()
+        }
+    };
+    for (comparison, time, expected) in [
+        (AtMost, "9999-12-31T23:59:59Z", &["full", "bare"][..]),
+        (Less, "9999-12-31T23:59:59-01:00", &["full", "bare"]),
+        (AtMost, "2026-03-01T12:00:00Z", &["full", "bare"]),
+        (Less, "2026-03-01T12:00:00Z", &["full"]),
+        (Greater, "2026-01-01T00:00:01Z", &["bare"]),
+        (AtLeast, "2026-01-01T00:00:01Z", &["full", "bare"]),
+        (Equal, "2026-03-01T12:00:00Z", &["bare"]),
+        (Greater, "9999-12-31T23:59:59Z", &[]),
+    ] {
+        check(&test, changed(comparison, time), expected).await;
+    }
 }
 
 #[tokio::test]

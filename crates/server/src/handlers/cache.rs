@@ -6,9 +6,9 @@ use axum::{
 };
 use serde::Serialize;
 use serde_json::json as value;
-use vidimus_types::{ClearTarget, ImageId};
+use vidimus_types::{ClearTarget, ImageId, python_json_of_size};
 
-use super::{Answer, empty, json};
+use super::{Answer, empty, json, with_body};
 use crate::{
     app::{App, Call},
     error::ApiError,
@@ -37,8 +37,13 @@ pub(crate) async fn list_cache(State(app): State<App>, call: Call) -> Answer {
         cached_images: CachedImageViews(&listing.cached_images),
         queued_images: &listing.queued_images,
     };
-    Ok(json(StatusCode::OK, &body))
+    let count = listing.cached_images.len() + listing.queued_images.len();
+    let text = python_json_of_size(1024 + count * BYTES_OF_ONE, &body, true);
+    Ok(with_body(StatusCode::OK, "application/json", text))
 }
+
+/// About what one image takes in the list.
+const BYTES_OF_ONE: usize = 192;
 
 #[derive(Serialize)]
 struct CacheBody<'a> {
