@@ -22,7 +22,8 @@ use crate::{
 };
 
 impl Images<'_> {
-    /// One page of the images the scope reaches, at a cost that does not depend on how many there are beside it.
+    /// One page of the images the scope reaches. For most orders and filters its cost does not depend on how many there are
+    /// beside it; decision 0011 names the others.
     ///
     /// The marker is an image like any other to look at: [`Error::MarkerNotFound`] and [`Error::MarkerForbidden`] tell
     /// why it is none. It need not match the filters. A deleted one is good enough for an admin.

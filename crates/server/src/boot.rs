@@ -132,7 +132,7 @@ async fn service(
         .map_err(|error| BootError::new("the database cannot be used", error))?;
     if !db.has_indexes().await.unwrap_or(true) {
         tracing::info!(
-            "long lists are slower than they need be; `vidimus db sync` adds the indexes for them"
+            "long lists are slower than they need be; `vidimus db sync` adds the indexes for them, and a restart uses them"
         );
     }
     let cache = match has_cache {
