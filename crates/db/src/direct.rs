@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How long a runtime thread may be kept from its other tasks.
-const PATIENCE: Duration = Duration::from_millis(2);
+const PATIENCE: Duration = Duration::from_millis(5);
 
 /// How often a query looks at the clock, in steps of SQLite's machine: about each twenty microseconds.
 const STEPS_BETWEEN_LOOKS: i32 = 1000;
