@@ -4,7 +4,6 @@
 //! over the folder expects its rows. The copy is written in batches, off the path of every download.
 
 use std::{
-    cmp::Ordering,
     collections::{HashMap, HashSet},
     time::SystemTime,
 };
@@ -139,11 +138,8 @@ impl ImageService {
             })
             .collect();
         // Compat: in the order of the rows, that is of arrival.
-        images.sort_unstable_by(|one, two| {
-            (one.id, one.last_modified)
-                .partial_cmp(&(two.id, two.last_modified))
-                .unwrap_or(Ordering::Equal)
-        });
+        // Times since 1970 are in the order of their bits.
+        images.sort_by_cached_key(|image| (image.id, image.last_modified.to_bits()));
         images
     }
 
