@@ -5,6 +5,7 @@
 
 mod constant;
 mod database;
+mod note;
 mod receive;
 
 /// What the server uses.
@@ -14,6 +15,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const USAGE: &str = "usage: vidimus-limits constant PORT LIST_BYTES SHOW_BYTES   an HTTP server with one body for each path
        vidimus-limits pages DATABASE SECONDS                reads pages of 25 images, again and again
        vidimus-limits commits DATABASE SECONDS              writes an image and deletes it, in two transactions
+       vidimus-limits note FOLDER                           makes a file there for good, once
        vidimus-limits hash FILE STREAMS ALGORITHM...        hashes a file, each algorithm on a thread
        vidimus-limits receive PORT FILE STEPS               takes uploads; STEPS is drop, hash or all";
 
@@ -26,6 +28,7 @@ fn main() {
         ["constant", port, list, show] => constant::serve(port, list, show),
         ["pages", database, seconds] => database::pages(database, seconds),
         ["commits", database, seconds] => database::commits(database, seconds),
+        ["note", folder] => note::note(folder),
         ["hash", file, streams, algorithms @ ..] => receive::hash_file(file, streams, algorithms),
         ["receive", port, file, steps] => receive::serve(port, file, steps),
         _ => Err(USAGE.into()),

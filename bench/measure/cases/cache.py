@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import shutil
 import sqlite3
 import statistics
 import subprocess
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from measure import seed
+from measure import limits, seed
 from measure.case import Case, Effort, Sample, Scene, Subject, Target
 from measure.load import WrongAnswers
 from measure.process_tree import Meter
@@ -20,6 +21,12 @@ from measure.servers import Measured, MeasuredGlance, MeasuredVidimus, glance_op
 
 # Bytes of a cached file: what is measured is the number of files.
 SIZE = 16
+
+# Bytes of one entry in the list.
+LISTED = 170
+
+CONSTANT = "constant answers"
+NOTE_ALONE = "a note for good alone"
 
 # How often a filled cache is listed; it can be cleared but once.
 LISTS = 5
@@ -38,7 +45,11 @@ def commands(effort: Effort, count: int) -> Scene:
         make = [lambda: seeded(MeasuredVidimus(directory / "vidimus", options), max(count, 1_000))]
         if glances:
             make.append(lambda: seeded(MeasuredGlance(directory / "glance", options=options), max(count, 1_000)))
-        return started(*make)
+        return [
+            *started(*make),
+            limits.Server(CONSTANT, directory, lambda port: ["constant", port, str(count * LISTED), "1"]),
+            limits.Program(NOTE_ALONE, directory / "noted", lambda _: ["note", str(directory / "noted")]),
+        ]
 
     visit = Visit(count)
     many = count == 10_000
@@ -46,13 +57,14 @@ def commands(effort: Effort, count: int) -> Scene:
     cleared = [Target("at least 100 times as fast as Glance", factor=100)] if many else []
     begun = [Target("at most 1 s", value=1000)] if count == 100_000 else []
     rounds = 1 if count == 100_000 else None
+    every = [CONSTANT, NOTE_ALONE]
     cases = [
-        Case(f"start with {count:,} cached files", "ms", visit.started, False, begun, rounds=rounds, work="start"),
-        Case(f"cache list, {count:,} entries", "ms", visit.listed, False, listed, rounds=rounds, work="list"),
-        Case(f"cache clear, {count:,} entries", "ms", visit.cleared, False, cleared, rounds=rounds, work="clear"),
+        Case(f"start with {count:,} cached files", "ms", visit.started, False, begun, every, rounds=rounds, work="start"),
+        Case(f"cache list, {count:,} entries", "ms", visit.listed, False, listed, [NOTE_ALONE], rounds=rounds, work="list"),
+        Case(f"cache clear, {count:,} entries", "ms", visit.cleared, False, cleared, [CONSTANT], rounds=rounds, work="clear"),
     ]
     if count == 100:
-        cases.append(Case("start with an empty cache", "ms", starting, False, work="start"))
+        cases.append(Case("start with an empty cache", "ms", starting, False, without=every, work="start"))
     return Scene(f"cache-{count}", f"The cache, {count:,} entries", start, cases)
 
 
@@ -67,10 +79,21 @@ class Visit:
     def started(self, server: Measured) -> Sample:
         return self._take("start", server)
 
-    def listed(self, server: Measured) -> Sample:
+    def listed(self, server: Measured | limits.Server) -> Sample:
+        if isinstance(server, limits.Server):
+            asked = [timed(server, "GET", "/v2/images")[0] for _ in range(LISTS)]
+            return Sample(statistics.median(asked) * 1000)
         return self._take("list", server)
 
-    def cleared(self, server: Measured) -> Sample:
+    def cleared(self, server: Measured | limits.Program) -> Sample:
+        if isinstance(server, limits.Program):
+            # Among as many files that are new: what the sync has to do for them is part of it.
+            server.dir.mkdir()
+            for number in range(self.count):
+                (server.dir / str(number)).write_bytes(b"x" * SIZE)
+            report, cpu, peak = server.run()
+            shutil.rmtree(server.dir)
+            return Sample(report["ms"], 1, {}, cpu, peak)
         return self._take("clear", server)
 
     def _take(self, what: str, server: Measured) -> Sample:
@@ -151,9 +174,8 @@ def listing(count: int) -> Callable[[Measured], float]:
         ask(server, "GET", "/v2/cache")
         took = []
         for _ in range(LISTS):
-            begin = time.monotonic()
-            body = ask(server, "GET", "/v2/cache")
-            took.append(time.monotonic() - begin)
+            seconds, body = timed(server, "GET", "/v2/cache")
+            took.append(seconds)
             if body.count(b'"image_id"') != count:
                 raise WrongAnswers(f"{server.name}: {body.count(b'image_id')} cached images listed instead of {count}")
         return statistics.median(took) * 1000
@@ -170,7 +192,13 @@ def clearing(server: Measured) -> float:
     return took * 1000
 
 
-def ask(server: Measured, method: str, path: str) -> bytes:
+def timed(server: Subject, method: str, path: str) -> tuple[float, bytes]:
+    begin = time.monotonic()
+    body = ask(server, method, path)
+    return time.monotonic() - begin, body
+
+
+def ask(server: Subject, method: str, path: str) -> bytes:
     """The body of the answer, which must be a good one."""
     address = urlsplit(server.url)
     connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=900)
