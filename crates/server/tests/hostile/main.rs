@@ -36,9 +36,9 @@ use wire::{Answer, Connection};
 const THREADS: usize = 4;
 
 /// How much more memory the server may hold at the end than when a fifth of the requests were through, and than after three
-/// fifths: what SQLite keeps of a database that grows meanwhile (deleted images stay in it), 8 MiB for each processor's
-/// connection and 2 for each of the driver's nine, and free memory that the allocator has in hand.
-const GROWTH_BYTES: u64 = 48 * 1024 * 1024;
+/// fifths: what is kept of a database that grows meanwhile (deleted images stay in it), 8 MiB for each processor's connection and
+/// half a MiB for each of the driver's, and free memory that the allocator and idle threads have in hand.
+const GROWTH_BYTES: u64 = 40 * 1024 * 1024;
 const LATE_GROWTH_BYTES: u64 = 24 * 1024 * 1024;
 
 const CONFIG: &str = "\
