@@ -162,7 +162,8 @@ impl Readers {
                 Error::Database(_) | Error::Busy(_) | Error::StorageFull(_)
             ))
         );
-        if is_sound {
+        let is_at_rest = patience.is_some() || reader.wait_for_locks(Duration::ZERO).is_ok();
+        if is_sound && is_at_rest {
             self.give_back(reader);
         }
         found
@@ -174,7 +175,9 @@ impl Readers {
         look: &impl Look,
         patience: Option<Duration>,
     ) -> Result<Found, Failure> {
-        reader.set_patience(patience, self.busy_timeout)?;
+        if patience.is_none() {
+            reader.wait_for_locks(self.busy_timeout)?;
+        }
         let version = reader.version()?;
         let kept = look
             .asked()
@@ -182,6 +185,7 @@ impl Readers {
         if let Some(found) = kept {
             return Ok(found);
         }
+        reader.set_patience(patience)?;
         let found = reader.look(look);
         let steps = reader.steps.swap(0, Ordering::Relaxed);
         self.steps.fetch_add(steps, Ordering::Relaxed);
@@ -211,12 +215,14 @@ impl Readers {
         // Readers of a file in WAL mode write into the shared memory beside it; `query_only` keeps them off the file.
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(busy_timeout(patience, self.busy_timeout))?;
+        let waits = patience.map_or(self.busy_timeout, |_| Duration::ZERO);
+        connection.busy_timeout(waits)?;
         connection.pragma_update(None, "query_only", true)?;
         connection.pragma_update(None, "cache_size", -PAGES_KIB)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         // Or SQLite prepares statements again and again, to see whether other values would be better found in other ways.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+        connection.busy_timeout(Duration::ZERO)?;
         Ok(Reader {
             connection: Mutex::new(connection),
             steps: AtomicU64::new(0),
@@ -245,11 +251,6 @@ fn closed() -> Error {
     Error::Database(DbErr::Custom("the database is being closed".to_owned()))
 }
 
-/// How long a lock is waited for. SQLite sleeps meanwhile, and does not look at the clock.
-fn busy_timeout(patience: Option<Duration>, usual: Duration) -> Duration {
-    patience.map_or(usual, |_| Duration::ZERO)
-}
-
 impl Reader {
     fn connection(&self) -> MutexGuard<'_, Connection> {
         self.connection
@@ -276,13 +277,17 @@ impl Reader {
         self.are_indexed.load(Ordering::Relaxed)
     }
 
-    fn set_patience(&self, patience: Option<Duration>, usual: Duration) -> Result<()> {
+    fn set_patience(&self, patience: Option<Duration>) -> Result<()> {
         let end = patience.map(|patience| Instant::now() + patience);
         let is_over = end.map(|end| move || Instant::now() > end);
-        let connection = self.connection();
-        connection.busy_timeout(busy_timeout(patience, usual))?;
-        connection.progress_handler(STEPS_BETWEEN_LOOKS, is_over)?;
+        self.connection()
+            .progress_handler(STEPS_BETWEEN_LOOKS, is_over)?;
         Ok(())
+    }
+
+    /// How long a lock is waited for: not at all by one at rest. SQLite sleeps meanwhile, and does not look at the clock.
+    fn wait_for_locks(&self, time: Duration) -> Result<()> {
+        Ok(self.connection().busy_timeout(time)?)
     }
 
     fn look(&self, look: &impl Look) -> Result<Found> {
