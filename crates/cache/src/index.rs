@@ -22,7 +22,7 @@ use crate::{
     record::{Access, Entry, Record, Stamp},
 };
 
-/// How many records are read in one go, which takes less than a millisecond; looking each up takes three times as long.
+/// How many records are read in one go: the lock is held meanwhile, and looking each up would take longer in all.
 const MOST_AT_ONCE: usize = 20_000;
 
 /// The cached images of a node and their bytes.
