@@ -116,9 +116,8 @@ impl Readers {
 
     pub(crate) async fn look(self: &Arc<Self>, look: impl Look) -> Result<Found> {
         match self.look_now(&look, Some(PATIENCE)) {
-            Err(Failure::OutOfTime) => {}
-            Ok(found) => return Ok(found),
-            Err(Failure::Asked(error)) => return Err(error),
+            Err(Error::Interrupted) => {}
+            found => return found,
         }
         let turn = Arc::clone(&self.slow).acquire_owned();
         let turn = tokio::time::timeout(ACQUIRE_TIMEOUT, turn)
@@ -131,36 +130,30 @@ impl Readers {
             let _turn = turn;
             readers.look_now(&look, None)
         });
-        match look.await {
-            Ok(Ok(found)) => Ok(found),
-            Ok(Err(Failure::OutOfTime)) => Err(Error::Interrupted),
-            Ok(Err(Failure::Asked(error))) => Err(error),
-            Err(stopped) => Err(Error::Database(DbErr::Custom(stopped.to_string()))),
-        }
+        look.await
+            .unwrap_or_else(|stopped| Err(Error::Database(DbErr::Custom(stopped.to_string()))))
     }
 
-    /// Without patience it takes as long as it takes; with it, nothing is waited for either.
-    fn look_now(&self, look: &impl Look, patience: Option<Duration>) -> Result<Found, Failure> {
+    /// [`Error::Interrupted`] if the patience was not enough; with patience nothing is waited for either.
+    fn look_now(&self, look: &impl Look, patience: Option<Duration>) -> Result<Found> {
         match self.try_now(look, patience) {
-            Err(Failure::Asked(Error::Busy(_))) if patience.is_some() => Err(Failure::OutOfTime),
+            Err(Error::Busy(_)) if patience.is_some() => Err(Error::Interrupted),
             found => found,
         }
     }
 
-    fn try_now(&self, look: &impl Look, patience: Option<Duration>) -> Result<Found, Failure> {
+    fn try_now(&self, look: &impl Look, patience: Option<Duration>) -> Result<Found> {
         let idle = self.idle().as_mut().map(Vec::pop);
         let reader = match idle {
             Some(Some(reader)) => reader,
             Some(None) => self.connect(patience)?,
-            None => return Err(closed().into()),
+            None => return Err(closed()),
         };
         let found = self.ask(&reader, look, patience);
         // Whatever is wrong with a connection goes with it.
         let is_sound = !matches!(
             found,
-            Err(Failure::Asked(
-                Error::Database(_) | Error::Busy(_) | Error::StorageFull(_)
-            ))
+            Err(Error::Database(_) | Error::Busy(_) | Error::StorageFull(_))
         );
         let is_at_rest = patience.is_some() || reader.wait_for_locks(Duration::ZERO).is_ok();
         if is_sound && is_at_rest {
@@ -169,12 +162,7 @@ impl Readers {
         found
     }
 
-    fn ask(
-        &self,
-        reader: &Reader,
-        look: &impl Look,
-        patience: Option<Duration>,
-    ) -> Result<Found, Failure> {
+    fn ask(&self, reader: &Reader, look: &impl Look, patience: Option<Duration>) -> Result<Found> {
         if patience.is_none() {
             reader.wait_for_locks(self.busy_timeout)?;
         }
@@ -230,20 +218,6 @@ impl Readers {
             are_indexed: Arc::clone(&self.are_indexed),
             kept: Mutex::default(),
         })
-    }
-}
-
-enum Failure {
-    OutOfTime,
-    Asked(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::Interrupted => Self::OutOfTime,
-            error => Self::Asked(error),
-        }
     }
 }
 
